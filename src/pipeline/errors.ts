@@ -1,0 +1,60 @@
+/**
+ * Every failure that callsift names. `docs/reference/errors.md` lists the same codes; a test holds them equal.
+ * `healable` failures may succeed when tried again unchanged (a full disk, a time-out on a busy machine).
+ */
+export const ERRORS = {
+  "audio/not-found": { healable: false, meaning: "There is no file at this path." },
+  "audio/forbidden": { healable: false, meaning: "The file may not be read by this user." },
+  "audio/not-a-file": { healable: false, meaning: "The path is a directory, a pipe, a device or a socket." },
+  "audio/empty": { healable: false, meaning: "The file, or the sound in it, has no samples." },
+  "audio/unreadable": { healable: false, meaning: "The file is not a recording, or too damaged to decode." },
+  "audio/unsupported": { healable: false, meaning: "A recording, but of a coding that cannot be decoded here." },
+  "audio/no-sound": { healable: false, meaning: "A media file without an audio stream." },
+  "audio/refused": { healable: false, meaning: "A playlist, a device or a network format, which are never opened." },
+  "audio/too-long": { healable: false, meaning: "Longer than 24 hours." },
+  "audio/too-many-channels": { healable: false, meaning: "More than 8 channels." },
+  "audio/bad-rate": { healable: false, meaning: "A sample rate outside 4,000 to 192,000 Hz." },
+  "audio/legs-mismatch": { healable: false, meaning: "The two files of one call do not fit together." },
+  "audio/time-out": { healable: true, meaning: "Decoding took longer than the time limit." },
+  "audio/too-large": { healable: false, meaning: "Decoded, the recording is larger than the output limit." },
+  "audio/no-decoder": { healable: false, meaning: "No ffmpeg program was found." },
+  "transcript/unreadable": { healable: false, meaning: "The transcript file is of no format that callsift reads." },
+  "transcript/invalid": {
+    healable: false,
+    meaning: "The transcript's content breaks its format: a wrong type, a reversed or negative time.",
+  },
+  "transcript/too-large": { healable: false, meaning: "The transcript has more utterances or bytes than a call can hold." },
+  "transcript/mismatch": { healable: false, meaning: "The transcript is not of this recording." },
+  "metadata/invalid": { healable: false, meaning: "The metadata beside a recording, or a metadata table, is not as contracts.md §3 says." },
+  "rules/invalid": { healable: false, meaning: "A rule file that breaks the schema, or names an unknown operator or option." },
+  "rules/example-failed": { healable: false, meaning: "A rule's must-hit or must-not-hit example came out otherwise." },
+  "form/invalid": { healable: false, meaning: "A scoring form that breaks the schema, or whose weights don't add up." },
+  "asr/not-available": { healable: false, meaning: "The engine asked for is not installed or not configured." },
+  "asr/failed": { healable: true, meaning: "The recogniser stopped with an error." },
+  "vad/unavailable": { healable: false, meaning: "The speech detector's weights are missing or damaged." },
+  "output/unwritable": { healable: true, meaning: "A result could not be written." },
+  "config/invalid": { healable: false, meaning: "One or more settings are wrong; all are named at once." },
+  "usage/invalid": { healable: false, meaning: "A command was called with unknown or contradictory arguments." },
+  aborted: { healable: true, meaning: "Stopped on request before it was done." },
+  "internal/bug": { healable: false, meaning: "A fault in callsift itself. Please report it." },
+} as const satisfies Record<string, { healable: boolean; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A failure with a code of the table; the message says what was expected and what came. */
+export class CallsiftError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "CallsiftError";
+    this.code = code;
+  }
+}
+
+/** The error as a coded one: itself, `aborted` for an AbortError, else a bug that keeps its cause. */
+export function toCallsiftError(error: unknown): CallsiftError {
+  if (error instanceof CallsiftError) return error;
+  if (error instanceof Error && error.name === "AbortError") return new CallsiftError("aborted", "stopped on request", { cause: error });
+  return new CallsiftError("internal/bug", error instanceof Error ? error.message : String(error), { cause: error });
+}

@@ -1,0 +1,43 @@
+import type { Static, TObject } from "typebox";
+import type { TextIndex } from "../text/index-text.ts";
+import type { Detection, HeardCall, ProblemCode } from "../types.ts";
+
+/**
+ * What must be known of a call before an operator may judge it (design.md §3). Lacking one, the rule is not assessed:
+ * - `transcript`: words with roles where the rule names a role
+ * - `word-times`: words whose times are measured, not estimated
+ * - `roles`: which side is the agent
+ * - `sides`: speech of each role apart (split layout and roles)
+ * - `hangup-party`: metadata says who hung up
+ */
+export type Need = "transcript" | "word-times" | "roles" | "sides" | "hangup-party";
+
+/** A call as `detect` gets it: with its text indexed once for all rules. */
+export interface OperatorCall extends HeardCall {
+  /** null where there is no transcript. */
+  readonly text: TextIndex | null;
+}
+
+/** Wording of a finding per language; `{name}` takes the value of that name from the finding's data. */
+export interface Messages {
+  readonly zh: string;
+  readonly en: string;
+}
+
+/** An operator: options schema, needs, and a pure detect (design.md §4). */
+export interface Operator<Options extends TObject = TObject> {
+  readonly id: string;
+  readonly description: Messages;
+  readonly options: Options;
+  readonly needs: (options: Static<Options>) => readonly Need[];
+  /** Problems of the sound (those marked `unfit`) that make this operator's evidence unfit. */
+  readonly unfitFor: readonly ProblemCode[] | ((options: Static<Options>) => readonly ProblemCode[]);
+  readonly messages: Messages;
+  /** Done once per rule when it is loaded: compiled phrases and the like. Throws CallsiftError `rules/invalid`. */
+  readonly prepare: (options: Static<Options>) => (call: OperatorCall) => Detection[];
+}
+
+/** Declares an operator; only fixes the types. */
+export function defineOperator<Options extends TObject>(operator: Operator<Options>): Operator<Options> {
+  return operator;
+}
