@@ -24,17 +24,37 @@ export interface Messages {
   readonly en: string;
 }
 
-/** An operator: options schema, needs, and a pure detect (design.md §4). */
+/** An operator's answer where this call gives it nothing to judge (design.md §3: unknown is not good, and not bad). */
+export interface Unjudged {
+  /** Kebab-case code, e.g. `no-agent-speech`; the finding list's `notAssessed[].reason`. */
+  readonly notAssessed: string;
+  /** For people: what exactly is missing. */
+  readonly detail?: string;
+}
+
+/** Judges one call: what was found in order of start (perhaps nothing), or why nothing can be said. Pure. */
+export type Detect = (call: OperatorCall) => Detection[] | Unjudged;
+
+/** Narrows a detect's answer. */
+export function isUnjudged(answer: Detection[] | Unjudged): answer is Unjudged {
+  return !Array.isArray(answer);
+}
+
+/**
+ * An operator: options schema, needs, and a pure detect (design.md §4). The functions get options already checked against the
+ * schema with its defaults filled in (`completeOptions` of operators/index.ts); they are methods so that operators of different
+ * options fit one registry.
+ */
 export interface Operator<Options extends TObject = TObject> {
   readonly id: string;
   readonly description: Messages;
   readonly options: Options;
-  readonly needs: (options: Static<Options>) => readonly Need[];
+  needs(options: Static<Options>): readonly Need[];
   /** Problems of the sound (those marked `unfit`) that make this operator's evidence unfit. */
-  readonly unfitFor: readonly ProblemCode[] | ((options: Static<Options>) => readonly ProblemCode[]);
+  unfitFor(options: Static<Options>): readonly ProblemCode[];
   readonly messages: Messages;
   /** Done once per rule when it is loaded: compiled phrases and the like. Throws CallsiftError `rules/invalid`. */
-  readonly prepare: (options: Static<Options>) => (call: OperatorCall) => Detection[];
+  prepare(options: Static<Options>): Detect;
 }
 
 /** Declares an operator; only fixes the types. */
