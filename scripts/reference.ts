@@ -1,0 +1,74 @@
+import { ERRORS } from "../src/pipeline/errors.ts";
+import { SETTINGS } from "../src/config.ts";
+import { createProgram } from "../src/cli.ts";
+import { OPERATORS } from "../src/pipeline/operators/index.ts";
+
+/** The pages of docs/reference that are written from the code; a test holds the committed ones equal. */
+export function referencePages(): Record<string, string> {
+  return { "errors.md": errorsPage(), "config.md": configPage(), "cli.md": cliPage(), "operators.md": operatorsPage() };
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`).join("\n");
+
+function errorsPage(): string {
+  const rows = Object.entries(ERRORS).map(([code, { healable, meaning }]) => [`\`${code}\``, meaning, healable ? "yes" : "no"]);
+  return `# Error codes
+
+Every failure that callsift names. In results: \`error.code\`; on a terminal: the word before the colon.
+
+${table(["code", "meaning", "may succeed when tried again unchanged"], rows)}
+`;
+}
+
+function configPage(): string {
+  const rows = Object.entries(SETTINGS).map(([name, { fallback, expected, meaning }]) => [
+    `\`${name}\``,
+    expected,
+    name === "CALLSIFT_CONCURRENCY" ? "the cores" : fallback === null ? "–" : `\`${fallback}\``,
+    meaning,
+  ]);
+  return `# Settings
+
+Environment variables. All faults in them are reported at once at start; \`callsift doctor\` prints what is in force.
+
+${table(["name", "expected", "default", "meaning"], rows)}
+
+Also read: \`PATH\` (where ffmpeg is looked for), \`NO_COLOR\`, and \`LC_ALL\`, \`LC_MESSAGES\`, \`LANG\` (findings are told in Chinese where these begin with \`zh\`).
+`;
+}
+
+function cliPage(): string {
+  const program = createProgram();
+  const pages = [program, ...program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))].map((command) => {
+    let text = "";
+    command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100, getOutHasColors: () => false });
+    command.outputHelp();
+    const names = [];
+    for (let at: typeof command | null = command; at; at = at.parent) names.unshift(at.name());
+    return `## ${names.join(" ")}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+  });
+  return `# Commands\n\n${pages.join("\n")}`;
+}
+
+interface OptionSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+function operatorsPage(): string {
+  const sections = Object.values(OPERATORS).map(({ id, description, options }) => {
+    const rows = Object.entries(options.properties as Record<string, OptionSchema>).map(([name, { description: told, default: standard }]) => [
+      `\`${name}\``,
+      told ?? "",
+      standard === undefined ? "required" : `\`${shorten(JSON.stringify(standard))}\``,
+    ]);
+    return `## ${id}\n\n${description.en}\n\n${description.zh}\n\n${rows.length > 0 ? table(["option", "meaning", "default"], rows) : "No options."}\n`;
+  });
+  return `# Operators\n\nWhat a rule can be built of. Times in options name their unit.\n\n${sections.join("\n")}`;
+}
+
+function shorten(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}

@@ -1,0 +1,111 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { toCallsiftError } from "./pipeline/errors.ts";
+import { VERSION } from "./version.ts";
+
+/** What a command is given of its process, so that tests can run it inside theirs. */
+export interface Terminal {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+/** Exit codes of contracts.md §1. */
+export const EXIT = { done: 0, bug: 1, usage: 2, someFailed: 3, interrupted: 130 } as const;
+
+const positiveInteger = (text: string): number => {
+  const value = /^\d+$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > 256) throw new InvalidArgumentError("expected a whole number from 1 to 256.");
+  return value;
+};
+
+/** The commands with their options; `finish` takes the exit code of the one that ran. */
+export function createProgram(terminal: Terminal = process, finish: (exitCode: number) => void = () => {}): Command {
+  const program = new Command("callsift")
+    .description("Screens every call of a call centre and hands inspectors evidence to confirm.")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.stdout.write(text), writeErr: (text) => terminal.stderr.write(text) });
+
+  program
+    .command("screen")
+    .description("screen recordings in this process, without a database")
+    .argument("<path...>", "recordings, or folders of recordings")
+    .option("--json", "print one JSON object a line (callsift.screening/1), in input order")
+    .option("--details", "print each finding with its place, words and reason under the table row")
+    .addOption(
+      new Option("--engine <name>", "speech recognition").choices(["auto", "sherpa", "whisper", "openai", "import", "none"]).default("auto"),
+    )
+    .addOption(new Option("--language <language>", "language of the calls").choices(["zh", "en", "auto"]))
+    .addOption(new Option("--agent-channel <channel>", "which channel is the agent").choices(["0", "1", "auto"]).default("auto"))
+    .option("--form <form>", "id of a built-in scoring form, or a file")
+    .option("--rules <file...>", "rule files; a rule replaces the built-in one of the same id")
+    .option("--meta <file.csv>", "metadata of the calls, a row each, with a `file` column")
+    .option("--raw <coding:hz:channels>", "read the recordings as headerless samples, e.g. mulaw:8000:1")
+    .option("--concurrency <n>", "calls worked on at once (default: the cores)", positiveInteger)
+    .option("--out <dir>", "also write one JSON file per recording into this folder")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  callsift screen calls/                          a folder, as a table
+  callsift screen --details call.wav              one call with all its evidence
+  callsift screen --json calls/ > results.jsonl   for other programs
+  callsift screen --meta calls.csv --out results/ calls/
+  callsift screen --raw alaw:8000:1 dump.bin      a recording without a header
+
+Beside call.wav, call.transcript.json (or .vtt, .srt) gives its words and call.meta.json what is known of it.
+Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
+    )
+    .action(async (paths: string[], options) => {
+      const { screenCommand } = await import("./cli/screen.ts");
+      finish(await screenCommand(paths, options, terminal));
+    });
+
+  const rules = program.command("rules").description("work with rule files");
+  rules
+    .command("check")
+    .description("validate rule files and run their must-hit and must-not-hit examples")
+    .argument("<file...>", "rule files, YAML or JSON")
+    .addHelpText("after", "\nExamples:\n  callsift rules check rules/bank.yaml\n  callsift rules check rules/*.yaml")
+    .action(async (files: string[]) => {
+      const { rulesCheckCommand } = await import("./cli/rules-check.ts");
+      finish(await rulesCheckCommand(files, terminal));
+    });
+
+  program
+    .command("doctor")
+    .description("check ffmpeg, the speech detector, disk and settings, and say what to do")
+    .option("--json", "print the findings as JSON")
+    .addHelpText("after", "\nExample:\n  callsift doctor")
+    .action(async (options) => {
+      const { doctorCommand } = await import("./cli/doctor.ts");
+      finish(await doctorCommand(options, terminal));
+    });
+
+  return program;
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param argv - The arguments after the program's name.
+ * @returns The exit code of contracts.md §1.
+ */
+export async function run(argv: readonly string[], terminal: Terminal = process): Promise<number> {
+  let exitCode: number = EXIT.done;
+  try {
+    const program = createProgram(terminal, (code) => {
+      exitCode = code;
+    });
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander has already printed its message; help and version end with code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const failure = toCallsiftError(error);
+    terminal.stderr.write(`callsift: ${failure.code}: ${failure.message}\n`);
+    if (failure.code !== "internal/bug") return EXIT.usage;
+    terminal.stderr.write(`${failure.cause instanceof Error ? failure.cause.stack : String(failure.cause)}\n`);
+    return EXIT.bug;
+  }
+}
+

@@ -1,0 +1,10 @@
+import { dirname, isAbsolute, join } from "node:path";
+import type { Config } from "../config.ts";
+import type { Transcriber } from "../pipeline/asr/port.ts";
+import type { RawFormat } from "../pipeline/audio/open.ts";
+import { CallsiftError } from "../pipeline/errors.ts";
+import type { Policies } from "../pipeline/policies.ts";
+import type { Screening } from "../pipeline/screening.ts";
+import type { Ingested, StageOptions } from "../pipeline/stages.ts";
+import type { CallMetadata, Language } from "../pipeline/types.ts";
+import type { CallFile } from "./collect.ts";

@@ -1,0 +1,129 @@
+import pc from "picocolors";
+import stringWidth from "string-width";
+import type { Config } from "../config.ts";
+import type { Policies } from "../pipeline/policies.ts";
+import { renderFinding } from "../pipeline/rules/messages.ts";
+import type { FailedScreening, Screening } from "../pipeline/screening.ts";
+import type { Finding, Severity } from "../pipeline/types.ts";
+import { clock } from "./progress.ts";
+
+/** Columns of the result table; with one space between them 80 wide. */
+const COLUMNS = [
+  ["recording", 22],
+  ["length", 7],
+  ["score", 7],
+  ["queue", 8],
+  ["prio", 4],
+  ["findings", 27],
+] as const;
+
+export interface ResultTable {
+  readonly head: string;
+  row(result: Screening | FailedScreening): string;
+}
+
+/** A table of 80 columns, printed row by row as calls are done; colour only on a terminal. */
+export function openTable(stdout: NodeJS.WriteStream, config: Config): ResultTable {
+  const colour = pc.createColors(stdout.isTTY === true && !config.noColor);
+  const line = (cells: readonly string[]): string => COLUMNS.map(([, width], i) => fit(cells[i] ?? "", width)).join(" ").trimEnd();
+  return {
+    head: colour.bold(line(COLUMNS.map(([title]) => title))),
+    row(result) {
+      if (result.status === "failed") {
+        return colour.red(`${fit(printable(result.recording.name), 22)} failed ${result.error.code}: ${printable(result.error.message)}`);
+      }
+      const { recording, score, triage, findings } = result;
+      const points = `${round(score.total)}/${round(score.max)}${score.complete ? "" : "*"}`;
+      const text = line([
+        printable(recording.name),
+        clock(recording.durationMs / 1000),
+        points,
+        triage.queue,
+        String(triage.priority),
+        summarise(findings),
+      ]);
+      return score.fatal ? colour.red(text) : triage.queue === "review" ? colour.yellow(text) : text;
+    },
+  };
+}
+
+/** Rule names by weight, the most severe first: `insult, 2 dead-air`. A finding that waits for a person has a question mark. */
+function summarise(findings: readonly Finding[]): string {
+  const order: Record<Severity, number> = { fatal: 0, serious: 1, general: 2, notice: 3 };
+  const groups = new Map<string, { count: number; severity: Severity }>();
+  for (const { rule, counts, severity } of findings) {
+    const name = counts ? rule : `${rule}?`;
+    const group = groups.get(name) ?? { count: 0, severity };
+    groups.set(name, { ...group, count: group.count + 1 });
+  }
+  return [...groups]
+    .sort(([, a], [, b]) => order[a.severity] - order[b.severity])
+    .map(([name, { count }]) => (count > 1 ? `${count} ${name}` : name))
+    .join(", ");
+}
+
+/** The evidence of one call, a line per finding, item and thing not judged. */
+export function detailLines(result: Screening | FailedScreening, policies: Policies, config: Config): string[] {
+  if (result.status === "failed") return [];
+  const { audio, findings, notAssessed, score, transcript, triage } = result;
+  const lines = findings.map((finding) => {
+    const who = finding.role ?? "call";
+    const quote = finding.quote === null ? "" : ` “${finding.quote}”`;
+    const waits = finding.counts ? "" : " (waits for a person)";
+    return `  ${clock(finding.startMs / 1000)}–${clock(finding.endMs / 1000)} ${who} ${finding.rule}${waits}:${quote} ${renderFinding(finding, policies.operatorMessages, config.locale)}`;
+  });
+  for (const item of score.items) if (item.points !== null && item.points < 0) lines.push(`  ${item.item}: ${round(item.points)} points`);
+  for (const { rule, reason, detail } of notAssessed) lines.push(`  not assessed: ${rule} (${reason}${detail ? `: ${detail}` : ""})`);
+  for (const { code, channel, detail } of audio.problems) lines.push(`  sound: ${code}${channel === null ? "" : ` on channel ${channel}`}: ${detail}`);
+  const agent = audio.agentChannel === null ? "agent unknown" : `agent on channel ${audio.agentChannel} (${audio.roleSource})`;
+  lines.push(`  ${audio.layout}, ${agent}; words: ${"engine" in transcript ? transcript.engine : transcript.reason}; ${triage.reasons.join(", ") || "nothing to look at"}`);
+  return lines.map(printable);
+}
+
+/** The last line: how many, how much sound, how fast. */
+export function summaryLine(results: readonly (Screening | FailedScreening)[], calls: number, elapsedMs: number): string {
+  let soundMs = 0;
+  let failed = 0;
+  let starred = false;
+  for (const result of results) {
+    if (result.status === "failed") failed++;
+    else {
+      soundMs += result.recording.durationMs;
+      starred ||= !result.score.complete;
+    }
+  }
+  const stopped = results.length < calls ? `, ${calls - results.length} not begun or stopped` : "";
+  const star = starred ? "\n* not every item could be judged; --details and --json say why" : "";
+  const speed = elapsedMs > 0 ? Math.round(soundMs / elapsedMs) : 0;
+  return `${results.length - failed} screened, ${failed} failed${stopped}; ${clock(soundMs / 1000)} of sound in ${(elapsedMs / 1000).toFixed(1)} s (${speed} × real time)${star}`;
+}
+
+/** Cut or padded to a width in terminal columns (a Chinese character takes two). */
+function fit(text: string, width: number): string {
+  let taken = "";
+  let columns = 0;
+  for (const character of text) {
+    const next = stringWidth(character);
+    if (columns + next > width) {
+      while (columns + 1 > width) {
+        const last = Array.from(taken).at(-1) ?? "";
+        taken = taken.slice(0, taken.length - last.length);
+        columns -= stringWidth(last);
+      }
+      return `${taken}…`.padEnd(taken.length + 1 + Math.max(0, width - columns - 1));
+    }
+    taken += character;
+    columns += next;
+  }
+  return taken + " ".repeat(width - columns);
+}
+
+/** File names and transcripts come from strangers: nothing of them may steer the terminal. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is to be shown as such
+  return text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g, "\uFFFD");
+}
+
+function round(points: number): string {
+  return String(Math.round(points * 100) / 100);
+}

@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import type { Transcriber } from "./asr/port.ts";
+import type { Listener } from "./audio/listen.ts";
+import { type OpenedRecording, type OpenOptions, openRecording, type RecordingSource } from "./audio/open.ts";
+import { measure } from "./metrics.ts";
+import { assignRoles, type RoleAssignment } from "./roles.ts";
+import { judge } from "./rules/judge.ts";
+import type { Policy } from "./rules/policy.ts";
+import { score as scoreForm } from "./scoring/score.ts";
+import type { Screening } from "./screening.ts";
+import { indexTranscript } from "./text/index-text.ts";
+import { triage } from "./triage.ts";
+import type { CallMetadata, ChannelSound, HeardCall, Language, NoTranscript, Role, Sound, Span, Transcript } from "./types.ts";
+
+/**
+ * Raised by hand whenever the same sound and words would give other spans, roles or findings than before:
+ * stored results of an older pipeline are then known as such.
+ */
+export const PIPELINE_VERSION = 1;
+
+/** A recording that is known, with what was said of it; nothing of it is decoded yet. */
+export interface Ingested {
+  readonly source: RecordingSource;
+  readonly metadata: CallMetadata;
+  readonly transcriptPath: string | Uint8Array | null;
+  readonly agentChannel: 0 | 1 | "auto";
+  readonly language: Language | "auto";
+}
+
+/** Its samples can be read, and have been listened to once: spans, tones, problems. */
+export interface Transcoded extends Ingested, AsyncDisposable {
+  readonly opened: OpenedRecording;
+  readonly sound: Sound;
+  readonly vadMs: number;
+  /** Of the pass over the samples, the speech detector apart. */
+  readonly levelsMs: number;
+}
+
+/** Its words and roles are known as far as they can be. */
+export interface Transcribed {
+  readonly transcoded: Transcoded;
+  readonly call: HeardCall;
+  readonly roleConfidence: number;
+  readonly transcribeMs: number;
+}
+
+/** What the stages need of the world; opened once, shared by all calls. */
+export interface Deps {
+  readonly listener: Listener;
+  readonly transcriber: Transcriber;
+  /** The rules of the call's language, with the form. */
+  readonly policyFor: (language: Language) => Policy;
+  readonly open?: Omit<OpenOptions, "signal">;
+}
+
+export interface StageOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds of sound listened to so far. */
+  readonly onProgress?: (doneMs: number) => void;
+}
+
+/**
+ * Samples per channel, and one pass over them: levels, speech, tones, the channel doctor.
+ *
+ * @throws CallsiftError `audio/…`, `vad/unavailable`, `aborted`
+ */
+export async function transcode(call: Ingested, deps: Deps, options: StageOptions = {}): Promise<Transcoded> {
+  const opened = await openRecording(call.source, { ...deps.open, ...(options.signal && { signal: options.signal }) });
+  try {
+    const heard = await deps.listener.listen(opened.pcm, {
+      ...options,
+      problems: opened.problems,
+      truncated: opened.problems.some((problem) => problem.code === "truncated"),
+    });
+    return {
+      ...call,
+      opened,
+      sound: heard.sound,
+      vadMs: heard.vadMs,
+      levelsMs: heard.listenMs - heard.vadMs,
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Words with times, and which side is the agent.
+ *
+ * @throws CallsiftError `transcript/…`, `asr/…`, `aborted`
+ */
+export async function transcribe(transcoded: Transcoded, deps: Deps, options: StageOptions = {}): Promise<Transcribed> {
+  const startedAt = performance.now();
+  const { metadata, opened, sound } = transcoded;
+  const found = await deps.transcriber.transcribe(
+    {
+      name: transcoded.source.name,
+      pcm: opened.pcm,
+      durationMs: opened.recording.durationMs,
+      sound,
+      metadata,
+      transcriptPath: transcoded.transcriptPath,
+    },
+    { language: transcoded.language, ...(options.signal && { signal: options.signal }) },
+  );
+  const language = transcoded.language === "auto" ? languageOf(found) : transcoded.language;
+  const roles = assignRoles({
+    layout: sound.layout,
+    channels: sound.channels,
+    transcript: found,
+    metadata,
+    option: transcoded.agentChannel,
+    language,
+    answeredAtMs: answeredAt(sound),
+  });
+  return {
+    transcoded,
+    roleConfidence: roles.roleConfidence,
+    transcribeMs: Math.round(performance.now() - startedAt),
+    call: {
+      language,
+      durationMs: opened.recording.durationMs,
+      layout: sound.layout,
+      roleSource: roles.roleSource,
+      agentChannel: roles.agentChannel,
+      metadata,
+      problems: sound.problems,
+      tones: sound.tones,
+      channels: sound.channels,
+      speech: speechByRole(sound, roles),
+      transcript: roles.transcript,
+    },
+  };
+}
+
+/** Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy. */
+export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "transcriber" | "listener">): Screening {
+  const startedAt = performance.now();
+  const { call, transcoded } = transcribed;
+  const { opened, sound } = transcoded;
+  const policy = deps.policyFor(call.language);
+  const text = "utterances" in call.transcript ? indexTranscript(call.transcript.utterances) : null;
+  const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence: transcribed.roleConfidence });
+  const points = scoreForm(policy.form, { findings, notAssessed, rules: policy.rules });
+  const placed = triage({ findings, notAssessed, score: points, layout: call.layout, problems: call.problems, metadata: call.metadata });
+  const scoreMs = Math.round(performance.now() - startedAt);
+  const timings = {
+    probeMs: Math.round(opened.probeMs),
+    transcodeMs: Math.round(opened.transcodeMs + transcoded.levelsMs),
+    vadMs: Math.round(transcoded.vadMs),
+    transcribeMs: transcribed.transcribeMs,
+    scoreMs,
+  };
+  return {
+    schema: "callsift.screening/1",
+    recording: opened.recording,
+    status: "scored",
+    error: null,
+    recipe: recipeHash(deps.listener.recipe, deps.transcriber.recipe),
+    policy: policyHash(policy),
+    audio: {
+      layout: sound.layout,
+      agentChannel: call.agentChannel,
+      roleSource: call.roleSource,
+      roleConfidence: transcribed.roleConfidence,
+      problems: sound.problems,
+      tones: sound.tones,
+      channels: sound.channels.map(({ channel, speech, speechLevelDb, snrDb }) => ({ channel, speech, speechLevelDb, snrDb })),
+    },
+    speech: call.speech,
+    transcript: call.transcript,
+    metrics: measure(call),
+    findings,
+    notAssessed,
+    score: points,
+    triage: placed,
+    timings: { ...timings, totalMs: Object.values(timings).reduce((sum, ms) => sum + ms, 0) },
+  };
+}
+
+/** The whole way in process: `score ∘ transcribe ∘ transcode`. */
+export async function screen(call: Ingested, deps: Deps, options: StageOptions = {}): Promise<Screening> {
+  await using transcoded = await transcode(call, deps, options);
+  return score(await transcribe(transcoded, deps, options), deps);
+}
+
+/** Names what spans and words came from; a stored transcript of another recipe is another transcript. */
+export function recipeHash(detector: string, recogniser: string): string {
+  return sha256(JSON.stringify([PIPELINE_VERSION, detector, recogniser]));
+}
+
+/** Names the rules and the form; a screening of another policy is another screening. */
+export function policyHash(policy: Policy): string {
+  return sha256(policy.canonical);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function languageOf(transcript: Transcript | NoTranscript): Language {
+  return "utterances" in transcript ? transcript.language : "zh";
+}
+
+/** When the call was answered as far as the sound tells: after the last ring. */
+function answeredAt(sound: Sound): number {
+  return Math.max(0, ...sound.tones.filter(({ kind }) => kind === "ring-back").map(({ endMs }) => endMs));
+}
+
+function speechByRole(sound: Sound, { agentChannel }: RoleAssignment): Record<Role, readonly Span[]> | null {
+  const agent = sound.channels.find(({ channel }) => channel === agentChannel);
+  if (sound.layout !== "split" || !agent) return null;
+  // More than two channels: the other side is whoever else speaks most (the doctor has named the rest `extra-channels`).
+  const customer = sound.channels.filter((other) => other !== agent).sort((a, b) => speechMs(b) - speechMs(a))[0];
+  return customer ? { agent: agent.speech, customer: customer.speech } : null;
+}
+
+function speechMs({ speech }: ChannelSound): number {
+  return speech.reduce((sum, [startMs, endMs]) => sum + endMs - startMs, 0);
+}
