@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { CallsiftError } from "../errors.ts";
+import { hopsIn } from "./blocks.ts";
+import type { SpeechDetector, VadEngine } from "./port.ts";
+import { SILERO_SHA256, sileroPath } from "./silero-weights.ts";
+
+/** Samples a probability is for: 32 ms at 8 kHz. */
+const CHUNK = 256;
+/** Samples of the sound before a chunk that the model sees with it. */
+const CONTEXT = 32;
+/** Chunks a run: more gain nothing, and a run is the longest time that an abort waits. */
+const RUN = 256;
+const HIDDEN = 128;
+/** The Fourier windows in a chunk: 128 samples each, 64 apart, folded to 64 sums and 64 differences (scripts/build-silero.ts). */
+const WINDOWS = 4;
+const HALF = 64;
+
+/**
+ * Silero VAD v5 at 8 kHz (MIT, weights as published), all channels as one batch and up to 256 chunks a run. Its probabilities are
+ * those of the published model fed chunk by chunk.
+ */
+export const silero: VadEngine = { name: "silero", open: openSilero };
+
+async function readWeights(): Promise<Uint8Array> {
+  const path = sileroPath();
+  const cure = "run `npm run build` in callsift's folder to make it again";
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new CallsiftError("vad/unavailable", `the speech detector's weights cannot be read at ${path}: ${cure}`, { cause });
+  });
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  if (hash === SILERO_SHA256) return bytes;
+  throw new CallsiftError("vad/unavailable", `${path} is damaged: expected sha256 ${SILERO_SHA256}, found ${hash}; ${cure}`);
+}
+
+async function openSilero(): Promise<SpeechDetector> {
+  const weights = await readWeights();
+  // biome-ignore lint/style/noProcessEnv: the native library asks getenv() as it loads; without this it writes a device id into the user's cache folder and carries an uploader. Workers get here with SHARE_ENV, a copy would not reach it.
+  process.env.ORT_DISABLE_TELEMETRY = "1";
+  const { InferenceSession, Tensor } = await import("onnxruntime-node");
+  // One core a detector: the defaults would spin on every core.
+  const session = await InferenceSession.create(weights, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+  });
+
+  const zeros = (channels: number) => new Tensor("float32", new Float32Array(channels * HIDDEN), [1, channels, HIDDEN]);
+  let context: Float32Array[] = [];
+  let hidden = zeros(0);
+  let cell = zeros(0);
+  let sums = new Float32Array();
+  let differences = new Float32Array();
+
+  function reset(channels: number): void {
+    context = Array.from({ length: channels }, () => new Float32Array(CONTEXT + CHUNK));
+    hidden = zeros(channels);
+    cell = zeros(channels);
+    if (sums.length === channels * RUN * WINDOWS * HALF) return;
+    sums = new Float32Array(channels * RUN * WINDOWS * HALF);
+    differences = new Float32Array(channels * RUN * WINDOWS * HALF);
+  }
+
+  /** Folds the `chunks` chunks that begin at `from` of every channel into `sums` and `differences`, chunk after chunk, channels side by side. */
+  function fold(blocks: readonly Float32Array[], from: number, chunks: number): void {
+    blocks.forEach((block, channel) => {
+      const seam = context[channel] as Float32Array;
+      for (let chunk = 0; chunk < chunks; chunk++) {
+        const at = from + chunk * CHUNK;
+        const target = (chunk * blocks.length + channel) * WINDOWS * HALF;
+        // Within a block the context is the samples before; only its first chunk needs those of the last push.
+        if (at >= CONTEXT) foldChunk(block, at - CONTEXT, sums, differences, target);
+        else {
+          seam.set(block.subarray(0, CHUNK), CONTEXT);
+          foldChunk(seam, 0, sums, differences, target);
+        }
+      }
+    });
+  }
+
+  return {
+    name: "silero",
+    sampleRate: 8000,
+    hop: CHUNK,
+    reset,
+    async push(blocks) {
+      const channels = context.length;
+      const chunks = hopsIn(blocks, channels, CHUNK);
+      const probabilities = blocks.map(() => new Float32Array(chunks));
+      for (let done = 0; done < chunks; done += RUN) {
+        const size = Math.min(RUN, chunks - done);
+        fold(blocks, done * CHUNK, size);
+        const rows = size * channels * WINDOWS;
+        const { prob, hn, cn } = await session.run({
+          sums: new Tensor("float32", sums.subarray(0, rows * HALF), [rows, HALF]),
+          differences: new Tensor("float32", differences.subarray(0, rows * HALF), [rows, HALF]),
+          h0: hidden,
+          c0: cell,
+        });
+        if (!prob || !hn || !cn) throw new CallsiftError("internal/bug", "the speech detector's graph gave no prob, hn or cn");
+        hidden = hn as typeof hidden;
+        cell = cn as typeof cell;
+        const values = prob.data as Float32Array;
+        probabilities.forEach((track, channel) => {
+          for (let chunk = 0; chunk < size; chunk++) track[done + chunk] = values[chunk * channels + channel] as number;
+        });
+      }
+      if (chunks === 0) return probabilities;
+      for (const [channel, block] of blocks.entries()) context[channel]?.set(block.subarray(block.length - CONTEXT));
+      return probabilities;
+    },
+    async [Symbol.asyncDispose]() {
+      await session.release();
+    },
+  };
+}
+
+/**
+ * Folds one chunk with its context, `samples[at … at + 288)`, about the middle of each of its four windows. The last window ends 32 samples
+ * past the chunk, where the model reflects it.
+ */
+function foldChunk(samples: Float32Array, at: number, sums: Float32Array, differences: Float32Array, target: number): void {
+  for (let window = 0; window < WINDOWS; window++) {
+    const start = at + window * HALF;
+    const row = target + window * HALF - 1;
+    const isLast = window === WINDOWS - 1;
+    for (let n = 1; n < HALF; n++) {
+      const left = samples[start + n] as number;
+      // 2 · 287 - (192 + 128 - n) = 192 + 62 + n: the mirror of a sample past the end.
+      const right = samples[isLast && n <= CONTEXT ? start + n + HALF - 2 : start + 2 * HALF - n] as number;
+      sums[row + n] = left + right;
+      differences[row + n] = left - right;
+    }
+    sums[row + HALF] = samples[start + HALF] as number;
+    differences[row + HALF] = 0;
+  }
+}

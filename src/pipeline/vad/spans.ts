@@ -1,0 +1,167 @@
+import type { Span } from "../types.ts";
+import { LEVEL_FRAME_MS } from "./levels.ts";
+
+/** How probabilities become speech; every time in milliseconds. */
+export interface SpanOptions {
+  /** Speech begins where the probability reaches this … */
+  readonly threshold: number;
+  /** … and ends where it falls below this. */
+  readonly release: number;
+  /** Shorter speech is dropped. */
+  readonly minSpeechMs: number;
+  /** A shorter pause does not end an utterance. */
+  readonly minSilenceMs: number;
+  /** A longer one ends it even where the detector goes on, if the level says clearly that nobody speaks. */
+  readonly splitMs: number;
+  /** Added before and after. */
+  readonly padMs: number;
+  /** How far a start may be moved out to where the sound rises: the detector is late on soft onsets. */
+  readonly reachMs: number;
+}
+
+export const SPAN_DEFAULTS: SpanOptions = {
+  threshold: 0.5,
+  release: 0.35,
+  minSpeechMs: 100,
+  minSilenceMs: 200,
+  splitMs: 300,
+  padMs: 0,
+  reachMs: 300,
+};
+
+/** What a detector and the level track found of one channel. */
+export interface SpeechTrack {
+  /** One probability a hop. */
+  readonly probability: Float32Array;
+  readonly hopMs: number;
+  /** Mean squares of frames of 8 ms (levels.ts), over the same time. */
+  readonly levels: Float32Array;
+  readonly durationMs: number;
+}
+
+/** The detector's edges lag by up to this; the true one is looked for from here outwards, ms. */
+const START_LAG_MS = 64;
+const END_LAG_MS = 128;
+/** Closures inside words are quiet for up to this, ms. */
+const HOLE_MS = 56;
+/** Speech this far above the noise: its pauses are seen in the level alone, dB. */
+const CLEAR_DB = 20;
+/** The idle noise of telephone coding; what is below is as good as silent, dBFS. */
+const SILENT_DB = -66;
+
+/**
+ * Speech of one channel: disjoint, ascending spans. The detector decides what is speech; the level decides, within its lag, where exactly it
+ * starts and ends.
+ */
+export function speechSpans(track: SpeechTrack, options: Partial<SpanOptions> = {}): Span[] {
+  const settings = { ...SPAN_DEFAULTS, ...options };
+  const levelsDb = smoothedDb(track.levels);
+  const floorDb = percentile(levelsDb, 0.1);
+  const edges: [startMs: number, endMs: number][] = [];
+  for (const [first, end] of runs(track.probability, settings)) {
+    const startMs = first * track.hopMs;
+    const endMs = end * track.hopMs;
+    const loudDb = percentile(levelsDb.subarray(startMs / LEVEL_FRAME_MS, endMs / LEVEL_FRAME_MS), 0.9);
+    const thresholdDb = edgeThreshold(loudDb, floorDb);
+    const earliestMs = Math.max(startMs - settings.reachMs, edges.at(-1)?.[1] ?? 0);
+    const movedStartMs = walkOut(levelsDb, thresholdDb, Math.min(startMs + START_LAG_MS, endMs), earliestMs) ?? startMs;
+    const movedEndMs = walkOut(levelsDb, thresholdDb, Math.max(endMs - END_LAG_MS, movedStartMs), endMs + settings.reachMs) ?? endMs;
+    const isClear = loudDb - floorDb >= CLEAR_DB;
+    edges.push(
+      ...(isClear
+        ? split(levelsDb, thresholdDb, movedStartMs, movedEndMs, settings.splitMs)
+        : [[movedStartMs, movedEndMs] as [number, number]]),
+    );
+  }
+  const joined: [startMs: number, endMs: number][] = [];
+  for (const [startMs, endMs] of edges) {
+    const last = joined.at(-1);
+    if (last && startMs - last[1] < settings.minSilenceMs) last[1] = Math.max(last[1], endMs);
+    else joined.push([startMs, endMs]);
+  }
+  const kept = joined.filter(([startMs, endMs]) => endMs - startMs >= settings.minSpeechMs);
+  return padded(kept, settings.padMs, track.durationMs);
+}
+
+/** Runs of hops that are speech, `[first, end)`, by hysteresis. */
+function runs(probability: Float32Array, { threshold, release }: SpanOptions): [number, number][] {
+  const found: [number, number][] = [];
+  let first = -1;
+  for (const [hop, value] of probability.entries()) {
+    if (first < 0 && value >= threshold) first = hop;
+    else if (first >= 0 && value < release) {
+      found.push([first, hop]);
+      first = -1;
+    }
+  }
+  if (first >= 0) found.push([first, probability.length]);
+  return found;
+}
+
+/** Levels in dBFS over three frames each. */
+function smoothedDb(levels: Float32Array): Float32Array {
+  return levels.map((level, at) => {
+    const mean = ((levels[at - 1] ?? level) + level + (levels[at + 1] ?? level)) / 3;
+    return Math.max(10 * Math.log10(mean + 1e-12), SILENT_DB);
+  });
+}
+
+/** The value that a share of the values lies below; the silent level where there are none. */
+function percentile(values: Float32Array, share: number): number {
+  return values.slice().sort()[Math.floor(values.length * share)] ?? SILENT_DB;
+}
+
+/** The stretch without its pauses of at least `splitMs`. */
+function split(levelsDb: Float32Array, thresholdDb: number, startMs: number, endMs: number, splitMs: number): [number, number][] {
+  const parts: [number, number][] = [];
+  let partMs = startMs;
+  let soundMs = startMs;
+  for (let ms = startMs; ms < endMs; ms += LEVEL_FRAME_MS) {
+    if ((levelsDb[ms / LEVEL_FRAME_MS] ?? SILENT_DB) < thresholdDb) continue;
+    if (ms - soundMs >= splitMs) {
+      parts.push([partMs, soundMs]);
+      partMs = ms;
+    }
+    soundMs = ms + LEVEL_FRAME_MS;
+  }
+  parts.push([partMs, endMs]);
+  return parts;
+}
+
+/** What counts as sound of this stretch of speech, dBFS: a third of the way from the noise to its loud parts, but not more than 35 dB below them. */
+function edgeThreshold(loudDb: number, floorDb: number): number {
+  const riseDb = Math.min(Math.max((loudDb - floorDb) / 3, 3), 12);
+  return Math.max(floorDb + riseDb, loudDb - 35);
+}
+
+/** From one time towards another: the last frame that sounds before a hole; null if none does. */
+function walkOut(levelsDb: Float32Array, thresholdDb: number, fromMs: number, toMs: number): number | null {
+  const step = toMs < fromMs ? -1 : 1;
+  const from = Math.round(fromMs / LEVEL_FRAME_MS) - (step < 0 ? 1 : 0);
+  const frames = Math.round(Math.abs(toMs - fromMs) / LEVEL_FRAME_MS);
+  let edge: number | null = null;
+  let quiet = 0;
+  for (let i = 0; i < frames; i++) {
+    const frame = from + i * step;
+    const level = levelsDb[frame];
+    if (level === undefined) break;
+    if (level >= thresholdDb) {
+      edge = (step < 0 ? frame : frame + 1) * LEVEL_FRAME_MS;
+      quiet = 0;
+    } else if (++quiet * LEVEL_FRAME_MS > HOLE_MS && edge !== null) break;
+  }
+  return edge;
+}
+
+/** Longer by `padMs` at both ends, but never into the neighbour or out of the recording. */
+function padded(spans: readonly Span[], padMs: number, durationMs: number): Span[] {
+  const limited: Span[] = [];
+  for (const [at, [startMs, endMs]] of spans.entries()) {
+    const before = spans[at - 1];
+    const after = spans[at + 1];
+    const from = Math.max(startMs - padMs, before ? Math.ceil((before[1] + startMs) / 2) : 0, 0);
+    const to = Math.min(endMs + padMs, after ? Math.floor((endMs + after[0]) / 2) : durationMs, durationMs);
+    if (to > from) limited.push([padMs > 0 ? from : startMs, padMs > 0 ? to : Math.min(endMs, durationMs)]);
+  }
+  return limited;
+}
