@@ -1,0 +1,74 @@
+import type { OperatorCall } from "../operators/define.ts";
+import type { Finding, Language, NotAssessed } from "../types.ts";
+import { evaluate, type Hit } from "./condition.ts";
+import { REASONS } from "./needs.ts";
+import type { CompiledRule, Policy } from "./policy.ts";
+
+export interface Judgement {
+  /** In order of start, then rule id. */
+  readonly findings: Finding[];
+  /** Ordered by rule id. */
+  readonly notAssessed: NotAssessed[];
+}
+
+/**
+ * Asks every rule of one call. Pure and deterministic.
+ *
+ * @param roleConfidence 0–1, how sure it is which side is the agent; lowers the confidence of findings that depend on it
+ */
+export function judge(
+  call: OperatorCall,
+  policy: Pick<Policy, "rules">,
+  { roleConfidence = 1 }: { roleConfidence?: number } = {},
+): Judgement {
+  const findings: Omit<Finding, "id">[] = [];
+  const notAssessed: NotAssessed[] = [];
+  for (const rule of rulesFor(call.language, policy.rules)) {
+    if (rule.readsWords && rule.language !== null && rule.language !== call.language) {
+      notAssessed.push({
+        rule: rule.id,
+        reason: "language",
+        detail: `${REASONS.language.en}: the rule ${rule.language}, the call ${call.language}`,
+      });
+      continue;
+    }
+    const answer = evaluate(rule.when, call);
+    if (answer.holds) findings.push(...answer.hits.map((hit) => finding(rule, hit, roleConfidence)));
+    else if (answer.holds === null) notAssessed.push({ rule: rule.id, ...answer.unknown });
+  }
+  findings.sort(byStartThenRule);
+  notAssessed.sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
+  return { findings: findings.map((found, i) => ({ id: `f${i + 1}`, ...found })), notAssessed };
+}
+
+/** Each rule once: as written for the call's language, else for any language, else as written for another. */
+export function rulesFor<T extends Pick<CompiledRule, "id" | "language">>(language: Language, rules: readonly T[]): T[] {
+  const rank = (rule: T) => (rule.language === language ? 0 : rule.language === null ? 1 : 2);
+  const chosen = new Map<string, T>();
+  for (const rule of rules) {
+    const other = chosen.get(rule.id);
+    if (!other || rank(rule) < rank(other)) chosen.set(rule.id, rule);
+  }
+  return [...chosen.values()];
+}
+
+function finding(rule: CompiledRule, { detection, operator, byRole }: Hit, roleConfidence: number): Omit<Finding, "id"> {
+  const { weak, ...seen } = detection;
+  const confidence = Math.round(seen.confidence * (byRole ? roleConfidence : 1) * 1000) / 1000;
+  return {
+    rule: rule.id,
+    ruleVersion: rule.version,
+    operator,
+    severity: rule.severity,
+    ...seen,
+    confidence,
+    counts: weak !== true && confidence >= rule.minConfidence,
+  };
+}
+
+function byStartThenRule(a: Omit<Finding, "id">, b: Omit<Finding, "id">): number {
+  if (a.startMs !== b.startMs) return a.startMs - b.startMs;
+  if (a.rule !== b.rule) return a.rule < b.rule ? -1 : 1;
+  if (a.endMs !== b.endMs) return a.endMs - b.endMs;
+  return (a.role ?? "") < (b.role ?? "") ? -1 : (a.role ?? "") > (b.role ?? "") ? 1 : 0;
+}
