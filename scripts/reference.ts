@@ -1,6 +1,6 @@
-import { ERRORS } from "../src/pipeline/errors.ts";
-import { SETTINGS } from "../src/config.ts";
 import { createProgram } from "../src/cli.ts";
+import { SETTINGS } from "../src/config.ts";
+import { ERRORS } from "../src/pipeline/errors.ts";
 import { OPERATORS } from "../src/pipeline/operators/index.ts";
 
 /** The pages of docs/reference that are written from the code; a test holds the committed ones equal. */
@@ -9,7 +9,9 @@ export function referencePages(): Record<string, string> {
 }
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`).join("\n");
+  [head, head.map(() => "---"), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`)
+    .join("\n");
 
 function errorsPage(): string {
   const rows = Object.entries(ERRORS).map(([code, { healable, meaning }]) => [`\`${code}\``, meaning, healable ? "yes" : "no"]);
@@ -40,14 +42,16 @@ Also read: \`PATH\` (where ffmpeg is looked for), \`NO_COLOR\`, and \`LC_ALL\`, 
 
 function cliPage(): string {
   const program = createProgram();
-  const pages = [program, ...program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))].map((command) => {
-    let text = "";
-    command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100, getOutHasColors: () => false });
-    command.outputHelp();
-    const names = [];
-    for (let at: typeof command | null = command; at; at = at.parent) names.unshift(at.name());
-    return `## ${names.join(" ")}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
-  });
+  const pages = [program, ...program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))].map(
+    (command) => {
+      let text = "";
+      command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100, getOutHasColors: () => false });
+      command.outputHelp();
+      const names = [];
+      for (let at: typeof command | null = command; at; at = at.parent) names.unshift(at.name());
+      return `## ${names.join(" ")}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+    },
+  );
   return `# Commands\n\n${pages.join("\n")}`;
 }
 
@@ -59,11 +63,13 @@ interface OptionSchema {
 
 function operatorsPage(): string {
   const sections = Object.values(OPERATORS).map(({ id, description, options }) => {
-    const rows = Object.entries(options.properties as Record<string, OptionSchema>).map(([name, { description: told, default: standard }]) => [
-      `\`${name}\``,
-      told ?? "",
-      standard === undefined ? "required" : `\`${shorten(JSON.stringify(standard))}\``,
-    ]);
+    const rows = Object.entries(options.properties as Record<string, OptionSchema>).map(
+      ([name, { description: told, default: standard }]) => [
+        `\`${name}\``,
+        told ?? "",
+        standard === undefined ? "required" : `\`${shorten(JSON.stringify(standard))}\``,
+      ],
+    );
     return `## ${id}\n\n${description.en}\n\n${description.zh}\n\n${rows.length > 0 ? table(["option", "meaning", "default"], rows) : "No options."}\n`;
   });
   return `# Operators\n\nWhat a rule can be built of. Times in options name their unit.\n\n${sections.join("\n")}`;

@@ -1,15 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EXIT, type Terminal } from "./cli/terminal.ts";
 import { toCallsiftError } from "./pipeline/errors.ts";
 import { VERSION } from "./version.ts";
-
-/** What a command is given of its process, so that tests can run it inside theirs. */
-export interface Terminal {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-}
-
-/** Exit codes of contracts.md §1. */
-export const EXIT = { done: 0, bug: 1, usage: 2, someFailed: 3, interrupted: 130 } as const;
 
 const positiveInteger = (text: string): number => {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
@@ -32,7 +24,9 @@ export function createProgram(terminal: Terminal = process, finish: (exitCode: n
     .option("--json", "print one JSON object a line (callsift.screening/1), in input order")
     .option("--details", "print each finding with its place, words and reason under the table row")
     .addOption(
-      new Option("--engine <name>", "speech recognition").choices(["auto", "sherpa", "whisper", "openai", "import", "none"]).default("auto"),
+      new Option("--engine <name>", "speech recognition")
+        .choices(["auto", "sherpa", "whisper", "openai", "import", "none"])
+        .default("auto"),
     )
     .addOption(new Option("--language <language>", "language of the calls").choices(["zh", "en", "auto"]))
     .addOption(new Option("--agent-channel <channel>", "which channel is the agent").choices(["0", "1", "auto"]).default("auto"))
@@ -108,4 +102,3 @@ export async function run(argv: readonly string[], terminal: Terminal = process)
     return EXIT.bug;
   }
 }
-

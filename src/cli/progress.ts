@@ -1,5 +1,5 @@
 import cliProgress from "cli-progress";
-import type { Terminal } from "../cli.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** A progress line on stderr: calls, hours of sound, speed and time left. Does nothing where stderr is no terminal. */
 export interface Progress {

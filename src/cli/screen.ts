@@ -1,7 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import type { Terminal } from "../cli.ts";
-import { EXIT } from "../cli.ts";
 import { loadConfig } from "../config.ts";
 import { CallsiftError, toCallsiftError } from "../pipeline/errors.ts";
 import { openPolicies } from "../pipeline/policies.ts";
@@ -12,6 +10,7 @@ import { createProgress } from "./progress.ts";
 import { createResultFolder } from "./results.ts";
 import { openScreener } from "./screener.ts";
 import { detailLines, openTable, summaryLine } from "./table.ts";
+import { EXIT, type Terminal } from "./terminal.ts";
 
 /** The options of `callsift screen`, as commander gives them. */
 export interface ScreenOptions {
@@ -62,7 +61,10 @@ export async function screenCommand(paths: readonly string[], options: ScreenOpt
   let failed = 0;
   const print = (result: Screening | FailedScreening): void => {
     if (!table) terminal.stdout.write(`${JSON.stringify(result)}\n`);
-    else terminal.stdout.write([table.row(result), ...(options.details ? detailLines(result, policies, config) : [])].map((line) => `${line}\n`).join(""));
+    else
+      terminal.stdout.write(
+        [table.row(result), ...(options.details ? detailLines(result, policies, config) : [])].map((line) => `${line}\n`).join(""),
+      );
   };
   if (table) progress.around(() => terminal.stdout.write(`${table.head}\n`));
 

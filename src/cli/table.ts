@@ -25,12 +25,17 @@ export interface ResultTable {
 /** A table of 80 columns, printed row by row as calls are done; colour only on a terminal. */
 export function openTable(stdout: NodeJS.WriteStream, config: Config): ResultTable {
   const colour = pc.createColors(stdout.isTTY === true && !config.noColor);
-  const line = (cells: readonly string[]): string => COLUMNS.map(([, width], i) => fit(cells[i] ?? "", width)).join(" ").trimEnd();
+  const line = (cells: readonly string[]): string =>
+    COLUMNS.map(([, width], i) => toWidth(cells[i] ?? "", width))
+      .join(" ")
+      .trimEnd();
   return {
     head: colour.bold(line(COLUMNS.map(([title]) => title))),
     row(result) {
       if (result.status === "failed") {
-        return colour.red(`${fit(printable(result.recording.name), 22)} failed ${result.error.code}: ${printable(result.error.message)}`);
+        return colour.red(
+          `${toWidth(printable(result.recording.name), 22)} failed ${result.error.code}: ${printable(result.error.message)}`,
+        );
       }
       const { recording, score, triage, findings } = result;
       const points = `${round(score.total)}/${round(score.max)}${score.complete ? "" : "*"}`;
@@ -74,9 +79,12 @@ export function detailLines(result: Screening | FailedScreening, policies: Polic
   });
   for (const item of score.items) if (item.points !== null && item.points < 0) lines.push(`  ${item.item}: ${round(item.points)} points`);
   for (const { rule, reason, detail } of notAssessed) lines.push(`  not assessed: ${rule} (${reason}${detail ? `: ${detail}` : ""})`);
-  for (const { code, channel, detail } of audio.problems) lines.push(`  sound: ${code}${channel === null ? "" : ` on channel ${channel}`}: ${detail}`);
+  for (const { code, channel, detail } of audio.problems)
+    lines.push(`  sound: ${code}${channel === null ? "" : ` on channel ${channel}`}: ${detail}`);
   const agent = audio.agentChannel === null ? "agent unknown" : `agent on channel ${audio.agentChannel} (${audio.roleSource})`;
-  lines.push(`  ${audio.layout}, ${agent}; words: ${"engine" in transcript ? transcript.engine : transcript.reason}; ${triage.reasons.join(", ") || "nothing to look at"}`);
+  lines.push(
+    `  ${audio.layout}, ${agent}; words: ${"engine" in transcript ? transcript.engine : transcript.reason}; ${triage.reasons.join(", ") || "nothing to look at"}`,
+  );
   return lines.map(printable);
 }
 
@@ -99,7 +107,7 @@ export function summaryLine(results: readonly (Screening | FailedScreening)[], c
 }
 
 /** Cut or padded to a width in terminal columns (a Chinese character takes two). */
-function fit(text: string, width: number): string {
+function toWidth(text: string, width: number): string {
   let taken = "";
   let columns = 0;
   for (const character of text) {
