@@ -5,7 +5,7 @@ import type { CompiledRule } from "./policy.ts";
 
 /** Where the words for findings come from: the rule's own wording, else its operator's. */
 export interface MessageTable {
-  readonly operators: Readonly<Record<string, Messages>>;
+  readonly operators: Readonly<Record<string, Operator["messages"]>>;
   /** By rule id. */
   readonly rules?: Readonly<Record<string, Messages>>;
 }
@@ -26,7 +26,9 @@ export function messageTable(
  * `{start}`, `{end}` (m:ss), `{seconds}` (its length) and `{confidence}` (per cent) are always there, unless the data name them too.
  */
 export function renderFinding(finding: Finding, { operators, rules = {} }: MessageTable, language: Language): string {
-  const template = ownEntry(rules, finding.rule) ?? ownEntry(operators, finding.operator);
+  const ofOperator = ownEntry(operators, finding.operator);
+  const template =
+    ownEntry(rules, finding.rule) ?? (ofOperator && (ownEntry(ofOperator, String(finding.data.kind ?? "found")) ?? ofOperator.found));
   return template ? renderTemplate(template[language], finding, language) : finding.rule;
 }
 
