@@ -137,6 +137,8 @@ export interface Word {
 export interface Utterance {
   readonly role: Role | null;
   readonly channel: number | null;
+  /** A diarisation label of the source, e.g. `spk0`, where it names speakers but neither roles nor channels. */
+  readonly speaker?: string;
   readonly startMs: number;
   readonly endMs: number;
   readonly text: string;
