@@ -1,6 +1,6 @@
 import type { Static, TObject } from "typebox";
 import type { TextIndex } from "../text/index-text.ts";
-import type { Detection, HeardCall, ProblemCode } from "../types.ts";
+import type { Detection, HeardCall, Language, ProblemCode } from "../types.ts";
 
 /**
  * What must be known of a call before an operator may judge it (design.md §3). Lacking one, the rule is not assessed:
@@ -26,7 +26,7 @@ export interface Messages {
 
 /** An operator's answer where this call gives it nothing to judge (design.md §3: unknown is not good, and not bad). */
 export interface Unjudged {
-  /** Kebab-case code, e.g. `no-agent-speech`; the finding list's `notAssessed[].reason`. */
+  /** Kebab-case code, e.g. `no-agent-speech`; becomes `notAssessed[].reason`. */
   readonly notAssessed: string;
   /** For people: what exactly is missing. */
   readonly detail?: string;
@@ -42,7 +42,7 @@ export function isUnjudged(answer: Detection[] | Unjudged): answer is Unjudged {
 
 /**
  * An operator: options schema, needs, and a pure detect (design.md §4). The functions get options already checked against the
- * schema with its defaults filled in (`completeOptions` of operators/index.ts); they are methods so that operators of different
+ * schema with its defaults filled in (rules/policy.ts); they are methods so that operators of different
  * options fit one registry.
  */
 export interface Operator<Options extends TObject = TObject> {
@@ -52,7 +52,8 @@ export interface Operator<Options extends TObject = TObject> {
   needs(options: Static<Options>): readonly Need[];
   /** Problems of the sound (those marked `unfit`) that make this operator's evidence unfit. */
   unfitFor(options: Static<Options>): readonly ProblemCode[];
-  readonly messages: Messages;
+  /** Wording of a finding by its `data.kind`; `found` for data without a kind, and the fallback. */
+  readonly messages: Readonly<Record<string, Messages>> & { readonly found: Messages };
   /** Done once per rule when it is loaded: compiled phrases and the like. Throws CallsiftError `rules/invalid`. */
   prepare(options: Static<Options>): Detect;
 }
@@ -60,4 +61,10 @@ export interface Operator<Options extends TObject = TObject> {
 /** Declares an operator; only fixes the types. */
 export function defineOperator<Options extends TObject>(operator: Operator<Options>): Operator<Options> {
   return operator;
+}
+
+/** The finding's text in the reader's language, from the operator's template for its kind and the finding's data. */
+export function describeFinding(operator: Pick<Operator, "messages">, data: Detection["data"], language: Language): string {
+  const messages = operator.messages[String(data.kind ?? "found")] ?? operator.messages.found;
+  return messages[language].replace(/\{(\w+)\}/g, (_, name: string) => String(data[name] ?? ""));
 }

@@ -1,0 +1,118 @@
+import Type, { type Static } from "typebox";
+import type { TextMatch } from "../text/index-text.ts";
+import { type CompiledPhrase, compilePhrase } from "../text/phrase.ts";
+import type { Language, Role, Span } from "../types.ts";
+import type { OperatorCall } from "./define.ts";
+
+const Phrases = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 2000 });
+
+const PerLanguage = Type.Object({ zh: Type.Optional(Phrases), en: Type.Optional(Phrases) }, { additionalProperties: false });
+
+/** Phrases for calls of every language, or apart by language. */
+const WordingSchema = Type.Union([Phrases, PerLanguage]);
+export type Wording = Static<typeof WordingSchema>;
+
+/** The schema of an option that lists phrases. */
+export function wordingOption(description: string, fallback?: Wording): typeof WordingSchema {
+  return Type.Union([Phrases, PerLanguage], { description, ...(fallback ? { default: fallback } : {}) });
+}
+
+/** Whose words or speech. */
+export type Who = Role | "any";
+
+/** The schema of an option that names a side, or either. */
+export function whoOption(description: string, fallback: Who) {
+  return Type.Enum(["agent", "customer", "any"], { description, default: fallback });
+}
+
+/** The schema of an option that names one side. */
+export function roleOption(description: string, fallback: Role) {
+  return Type.Enum(["agent", "customer"], { description, default: fallback });
+}
+
+/** The schema of the option that also matches by sound. */
+export function soundOption(fallback: boolean) {
+  return Type.Boolean({
+    description: "Also match what sounds the same (Mandarin pinyin without tones); such a match is weak evidence.",
+    default: fallback,
+  });
+}
+
+/** A place where a listed phrase was said. */
+export interface PhraseMatch extends TextMatch {
+  /** The phrase as the rule lists it. */
+  readonly phrase: string;
+}
+
+/** A list of phrases compiled once per rule. */
+export interface PhraseList {
+  /** All places where one of the phrases was said, in order of time; of phrases that overlap, the exact one, then the longest, is kept. */
+  find(call: OperatorCall, who: Who, window?: Span): PhraseMatch[];
+  /** Whether the list has any phrase for calls of that language. */
+  has(language: Language): boolean;
+}
+
+export interface WordingMatch {
+  readonly sound?: boolean;
+  readonly ignoreFillers?: boolean;
+  readonly except?: Wording;
+}
+
+/** Phrases of that language. */
+export function phrasesFor(wording: Wording, language: Language): readonly string[] {
+  return "length" in wording ? wording : (wording[language] ?? []);
+}
+
+/** Compiles the phrases of a rule. Throws CallsiftError `rules/invalid` for a pattern that cannot be read. */
+export function compileWording(wording: Wording, match: WordingMatch = {}): PhraseList {
+  const compile = (language: Language): CompiledPhrase[] =>
+    [...new Set(phrasesFor(wording, language))].map((phrase) =>
+      compilePhrase(phrase, {
+        language,
+        sound: match.sound ?? false,
+        ignoreFillers: match.ignoreFillers ?? true,
+        except: match.except ? phrasesFor(match.except, language) : [],
+      }),
+    );
+  const byLanguage = { zh: compile("zh"), en: compile("en") } satisfies Record<Language, CompiledPhrase[]>;
+  return {
+    has: (language) => byLanguage[language].length > 0,
+    find(call, who, window) {
+      const { text } = call;
+      if (!text) return [];
+      const options = who === "any" ? {} : { role: who };
+      const found: PhraseMatch[] = [];
+      for (const phrase of byLanguage[call.language]) {
+        for (const match of text.find(phrase, options)) {
+          if (!window || touches(match, window)) found.push({ ...match, phrase: phrase.source });
+        }
+      }
+      return found.length > 1 ? withoutOverlaps(found) : found;
+    },
+  };
+}
+
+/** Words half inside a window count: a window ends where a person stopped, not where a word does. */
+function touches({ startMs, endMs }: TextMatch, [windowStartMs, windowEndMs]: Span): boolean {
+  return startMs < windowEndMs && (endMs > windowStartMs || startMs >= windowStartMs);
+}
+
+function withoutOverlaps(matches: readonly PhraseMatch[]): PhraseMatch[] {
+  const byWorth = [...matches].sort(
+    (a, b) =>
+      Number(a.by === "sound") - Number(b.by === "sound") ||
+      b.end - b.start - (a.end - a.start) ||
+      a.utterance - b.utterance ||
+      a.start - b.start,
+  );
+  const kept: PhraseMatch[] = [];
+  for (const match of byWorth) {
+    if (!kept.some((other) => other.utterance === match.utterance && other.start < match.end && match.start < other.end)) kept.push(match);
+  }
+  return kept.sort((a, b) => a.startMs - b.startMs || a.utterance - b.utterance || a.start - b.start);
+}
+
+/** The role as data has it: null where it may be anyone. */
+export function roleOf(who: Who): Role | null {
+  return who === "any" ? null : who;
+}
