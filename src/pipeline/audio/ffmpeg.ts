@@ -61,6 +61,9 @@ export interface DecodeReport {
   readonly complaint: string;
 }
 
+/** Last words that explain less than the line before them. */
+const GENERIC = /Invalid data found|Conversion failed|Error opening input|Nothing was written|received no packets/i;
+
 /** Collects a report from ffmpeg's messages, line by line and in constant memory. */
 export function createReportReader(): { line(text: string): void; report(): DecodeReport } {
   let codec: string | null = null;
@@ -84,15 +87,9 @@ export function createReportReader(): { line(text: string): void; report(): Deco
         if (/Estimating duration from bitrate/i.test(text)) isGuess = true;
         if (/partial file|Truncat|Packet corrupt|ended prematurely|unexpected end of file/i.test(text)) isPartial = true;
         if (/matches no streams/.test(text)) hasNoAudio = true;
-        if (
-          /Decoder .*not found|Unknown decoder|Could not find codec parameters|not currently supported|patch ?welcome|not implemented/i.test(
-            text,
-          )
-        ) {
-          hasNoDecoder = true;
-        }
+        if (/Decoder .*not found|no decoder found|Unknown decoder|^Codec .* is not supported/i.test(text)) hasNoDecoder = true;
         if (/No space left on device/.test(text)) isDiskFull = true;
-        complaint = text;
+        if (complaint === "" || !GENERIC.test(text)) complaint = text;
       }
     },
     report: () => ({

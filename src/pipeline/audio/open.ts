@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { extname } from "node:path";
 import { CallsiftError } from "../errors.ts";
 import type { AudioProblem, PcmFile, Recording } from "../types.ts";
+import { findCut } from "./cut.ts";
 import { type DecodeOptions, decode } from "./decode.ts";
 import { checkFormat, checkLength } from "./limits.ts";
 import { SAMPLE_BYTES } from "./pcm.ts";
@@ -117,7 +118,7 @@ async function openLegs(
 /** How a file will be read: its own samples, or ffmpeg's; with what its header already tells. */
 type Plan =
   | { readonly pcm: PcmFile; readonly problems: readonly AudioProblem[] }
-  | { readonly demuxer: string; readonly problems: readonly AudioProblem[] };
+  | { readonly demuxer: string; readonly problemsOf: (decodedMs: number) => readonly AudioProblem[] };
 
 async function openFile(path: FilePath, raw: RawFormat | undefined, hash: Hash, options: OpenOptions): Promise<OpenedFile> {
   const isAborted = (): boolean => options.signal?.aborted ?? false;
@@ -142,8 +143,10 @@ async function openFile(path: FilePath, raw: RawFormat | undefined, hash: Hash, 
     await decoded.value[Symbol.asyncDispose]();
     throw hashed.reason;
   }
-  // Where the header itself says how much is missing, that is the better figure.
-  const problems = plan.problems.length > 0 ? plan.problems : decoded.value.problems;
+  const { pcm } = decoded.value;
+  // What the file itself says is missing is the better figure.
+  const own = plan.problemsOf((pcm.frames * 1000) / pcm.sampleRate);
+  const problems = own.length > 0 ? own : decoded.value.problems;
   return { ...decoded.value, bytes: hashed.value, problems, transcodeMs: performance.now() - started };
 }
 
@@ -155,13 +158,16 @@ async function planFor(file: RegularFile, path: FilePath, raw: RawFormat | undef
     case "wav": {
       const readAt = readAheadOf(head, file);
       const layout = await readWavLayout(readAt, file.size);
-      const problems = wavProblems(layout);
       if (layout.dataBytes === 0) throw new CallsiftError("audio/empty", "expected sound, got a data chunk of 0 bytes");
-      if (layout.encoding === null) return { demuxer: "wav", problems };
-      return { pcm: wavPcm(path, layout, layout.encoding), problems };
+      if (layout.encoding === null) return { demuxer: "wav", problemsOf: (decodedMs) => wavProblems(layout, decodedMs) };
+      const pcm = wavPcm(path, layout, layout.encoding);
+      return { pcm, problems: wavProblems(layout, (pcm.frames * 1000) / pcm.sampleRate) };
     }
-    case "media":
-      return { demuxer: found.demuxer, problems: [] };
+    case "media": {
+      const cut = await findCut(found.demuxer, head, file.readAt, file.size);
+      const problems = cut ? [truncated(cut.detail, cut.isCertain)] : [];
+      return { demuxer: found.demuxer, problemsOf: () => problems };
+    }
     case "refused":
       throw new CallsiftError("audio/refused", `expected a recording, got ${found.what}, which points at other files or hosts`);
     case "unsupported":
@@ -205,17 +211,17 @@ function wavPcm(path: FilePath, layout: WavLayout, encoding: PcmFile["encoding"]
   return { path, encoding, bigEndian, sampleRate, channels, dataOffset, frames };
 }
 
-function wavProblems(layout: WavLayout): AudioProblem[] {
-  const seconds = (bytes: number): string => `${(bytes / layout.bytesPerSecond).toFixed(1)} s`;
-  if (layout.unfinished) {
-    const detail = `the recorder never completed the header, ${seconds(layout.dataBytes)} of sound are there`;
-    return [{ code: "truncated", channel: null, detail, unfit: false }];
-  }
+function truncated(detail: string, unfit: boolean): AudioProblem {
+  return { code: "truncated", channel: null, detail, unfit };
+}
+
+function wavProblems(layout: WavLayout, presentMs: number): AudioProblem[] {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+  if (layout.unfinished) return [truncated(`the recorder never completed the header, ${seconds(presentMs)} of sound are there`, false)];
   if (layout.missingBytes === 0) return [];
-  const promised = layout.dataBytes + layout.missingBytes;
-  const detail = `the header promises ${seconds(promised)}, ${seconds(layout.dataBytes)} are there (${layout.missingBytes} bytes missing)`;
-  const missingMs = (layout.missingBytes * 1000) / layout.bytesPerSecond;
-  return [{ code: "truncated", channel: null, detail, unfit: missingMs > HARMLESS_MS }];
+  const missingMs = (presentMs * layout.missingBytes) / layout.dataBytes;
+  const detail = `the header promises ${seconds(presentMs + missingMs)}, ${seconds(presentMs)} are there (${layout.missingBytes} bytes missing)`;
+  return [truncated(detail, missingMs > HARMLESS_MS)];
 }
 
 /** ffmpeg's name. */

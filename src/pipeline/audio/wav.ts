@@ -19,8 +19,6 @@ export interface WavLayout {
   readonly missingBytes: number;
   /** The header was never completed (a size of 0 or the highest value): a recorder that was killed, or a stream. */
   readonly unfinished: boolean;
-  /** Bytes that one second of sound takes, as far as the header tells; never 0. */
-  readonly bytesPerSecond: number;
 }
 
 /** Whether a file begins as a WAV does: RIFF, big-endian RIFX, or the 64-bit RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088). */
@@ -42,7 +40,6 @@ interface Format {
   readonly tag: number | null;
   readonly channels: number;
   readonly sampleRate: number;
-  readonly bytesPerSecond: number;
   readonly blockAlign: number;
   readonly bits: number;
 }
@@ -69,7 +66,7 @@ function parseFormat(body: Buffer, bigEndian: boolean): Format {
     tag = GUID_TAILS.includes(tail) ? u16(24) : null;
   }
   const bits = body.length >= 16 ? u16(14) : channels > 0 ? (8 * blockAlign) / channels : 0;
-  return { tag, channels, sampleRate: u32(4), bytesPerSecond: u32(8), blockAlign, bits };
+  return { tag, channels, sampleRate: u32(4), blockAlign, bits };
 }
 
 const PCM_BY_BYTES: Readonly<Record<number, PcmFile["encoding"]>> = { 1: "u8", 2: "s16", 3: "s24", 4: "s32" };
@@ -168,10 +165,9 @@ export async function readWavLayout(readAt: ReadAt, fileSize: number): Promise<W
   const unfinished =
     (promised === 0 && present > 0 && !(await isFinishedFrom(data.bodyOffset))) ||
     (!long && promised >= PLACEHOLDER_FROM && promised > present);
-  const encoding = encodingOf(format);
   return {
     formatTag: format.tag,
-    encoding,
+    encoding: encodingOf(format),
     bigEndian,
     sampleRate: format.sampleRate,
     channels: format.channels,
@@ -179,6 +175,5 @@ export async function readWavLayout(readAt: ReadAt, fileSize: number): Promise<W
     dataBytes: unfinished ? present : Math.min(promised, present),
     missingBytes: unfinished ? 0 : Math.max(0, promised - present),
     unfinished,
-    bytesPerSecond: (encoding ? format.blockAlign * format.sampleRate : format.bytesPerSecond) || 1,
   };
 }
