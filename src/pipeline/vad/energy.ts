@@ -28,7 +28,7 @@ interface Side {
  * Speech by level alone, above a noise floor that adapts: needs no weights. It takes any sound for speech that comes and goes, so it is the
  * second choice.
  */
-export const energy: VadEngine = { name: "energy", open: async () => createEnergyDetector() };
+export const energy = { name: "energy", recipe: "energy@1", open: async () => createEnergyDetector() } as const satisfies VadEngine;
 
 function createEnergyDetector(): SpeechDetector {
   let sides: Side[] = [];

@@ -15,5 +15,7 @@ export interface SpeechDetector {
 /** An engine behind the port. */
 export interface VadEngine {
   readonly name: "silero" | "energy";
+  /** Part of the recipe hash: engine and weights. */
+  readonly recipe: string;
   open(): Promise<SpeechDetector>;
 }

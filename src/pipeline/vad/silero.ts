@@ -20,7 +20,11 @@ const HALF = 64;
  * Silero VAD v5 at 8 kHz (MIT, weights as published), all channels as one batch and up to 256 chunks a run. Its probabilities are
  * those of the published model fed chunk by chunk.
  */
-export const silero: VadEngine = { name: "silero", open: openSilero };
+export const silero = {
+  name: "silero",
+  recipe: `silero-v5-8k@${SILERO_SHA256.slice(0, 12)}`,
+  open: openSilero,
+} as const satisfies VadEngine;
 
 async function readWeights(): Promise<Uint8Array> {
   const path = sileroPath();

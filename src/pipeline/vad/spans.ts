@@ -1,5 +1,4 @@
 import type { Span } from "../types.ts";
-import { LEVEL_FRAME_MS } from "./levels.ts";
 
 /** How probabilities become speech; every time in milliseconds. */
 export interface SpanOptions {
@@ -34,8 +33,10 @@ export interface SpeechTrack {
   /** One probability a hop. */
   readonly probability: Float32Array;
   readonly hopMs: number;
-  /** Mean squares of frames of 8 ms (levels.ts), over the same time. */
-  readonly levels: Float32Array;
+  /** Level of consecutive frames over the same time, dBFS. */
+  readonly levelsDb: Float32Array;
+  /** Length of such a frame: small against a hop. */
+  readonly frameMs: number;
   readonly durationMs: number;
 }
 
@@ -55,23 +56,20 @@ const SILENT_DB = -66;
  */
 export function speechSpans(track: SpeechTrack, options: Partial<SpanOptions> = {}): Span[] {
   const settings = { ...SPAN_DEFAULTS, ...options };
-  const levelsDb = smoothedDb(track.levels);
-  const floorDb = percentile(levelsDb, 0.1);
+  const { frameMs, hopMs } = track;
+  const levels: Levels = { db: smoothed(track.levelsDb), frameMs };
+  const floorDb = percentile(levels.db, 0.1);
   const edges: [startMs: number, endMs: number][] = [];
   for (const [first, end] of runs(track.probability, settings)) {
-    const startMs = first * track.hopMs;
-    const endMs = end * track.hopMs;
-    const loudDb = percentile(levelsDb.subarray(startMs / LEVEL_FRAME_MS, endMs / LEVEL_FRAME_MS), 0.9);
+    const startMs = first * hopMs;
+    const endMs = end * hopMs;
+    const loudDb = percentile(levels.db.subarray(Math.floor(startMs / frameMs), Math.ceil(endMs / frameMs)), 0.9);
     const thresholdDb = edgeThreshold(loudDb, floorDb);
     const earliestMs = Math.max(startMs - settings.reachMs, edges.at(-1)?.[1] ?? 0);
-    const movedStartMs = walkOut(levelsDb, thresholdDb, Math.min(startMs + START_LAG_MS, endMs), earliestMs) ?? startMs;
-    const movedEndMs = walkOut(levelsDb, thresholdDb, Math.max(endMs - END_LAG_MS, movedStartMs), endMs + settings.reachMs) ?? endMs;
-    const isClear = loudDb - floorDb >= CLEAR_DB;
-    edges.push(
-      ...(isClear
-        ? split(levelsDb, thresholdDb, movedStartMs, movedEndMs, settings.splitMs)
-        : [[movedStartMs, movedEndMs] as [number, number]]),
-    );
+    const movedStartMs = walkOut(levels, thresholdDb, Math.min(startMs + START_LAG_MS, endMs), earliestMs) ?? startMs;
+    const movedEndMs = walkOut(levels, thresholdDb, Math.max(endMs - END_LAG_MS, movedStartMs), endMs + settings.reachMs) ?? endMs;
+    const splitMs = loudDb - floorDb >= CLEAR_DB ? settings.splitMs : Number.POSITIVE_INFINITY;
+    edges.push(...split(levels, thresholdDb, movedStartMs, movedEndMs, splitMs));
   }
   const joined: [startMs: number, endMs: number][] = [];
   for (const [startMs, endMs] of edges) {
@@ -98,12 +96,16 @@ function runs(probability: Float32Array, { threshold, release }: SpanOptions): [
   return found;
 }
 
-/** Levels in dBFS over three frames each. */
-function smoothedDb(levels: Float32Array): Float32Array {
-  return levels.map((level, at) => {
-    const mean = ((levels[at - 1] ?? level) + level + (levels[at + 1] ?? level)) / 3;
-    return Math.max(10 * Math.log10(mean + 1e-12), SILENT_DB);
-  });
+interface Levels {
+  /** dBFS. */
+  readonly db: Float32Array;
+  readonly frameMs: number;
+}
+
+/** The mean of three frames each, so that one loud frame is no sound and one quiet one no pause. */
+function smoothed(levelsDb: Float32Array): Float32Array {
+  const audible = levelsDb.map((level) => Math.max(level, SILENT_DB));
+  return audible.map((level, at) => ((audible[at - 1] ?? level) + level + (audible[at + 1] ?? level)) / 3);
 }
 
 /** The value that a share of the values lies below; the silent level where there are none. */
@@ -112,17 +114,18 @@ function percentile(values: Float32Array, share: number): number {
 }
 
 /** The stretch without its pauses of at least `splitMs`. */
-function split(levelsDb: Float32Array, thresholdDb: number, startMs: number, endMs: number, splitMs: number): [number, number][] {
+function split({ db, frameMs }: Levels, thresholdDb: number, startMs: number, endMs: number, splitMs: number): [number, number][] {
   const parts: [number, number][] = [];
   let partMs = startMs;
   let soundMs = startMs;
-  for (let ms = startMs; ms < endMs; ms += LEVEL_FRAME_MS) {
-    if ((levelsDb[ms / LEVEL_FRAME_MS] ?? SILENT_DB) < thresholdDb) continue;
+  for (let frame = Math.floor(startMs / frameMs); frame * frameMs < endMs; frame++) {
+    if ((db[frame] ?? SILENT_DB) < thresholdDb) continue;
+    const ms = Math.max(frame * frameMs, startMs);
     if (ms - soundMs >= splitMs) {
       parts.push([partMs, soundMs]);
       partMs = ms;
     }
-    soundMs = ms + LEVEL_FRAME_MS;
+    soundMs = (frame + 1) * frameMs;
   }
   parts.push([partMs, endMs]);
   return parts;
@@ -134,23 +137,23 @@ function edgeThreshold(loudDb: number, floorDb: number): number {
   return Math.max(floorDb + riseDb, loudDb - 35);
 }
 
-/** From one time towards another: the last frame that sounds before a hole; null if none does. */
-function walkOut(levelsDb: Float32Array, thresholdDb: number, fromMs: number, toMs: number): number | null {
-  const step = toMs < fromMs ? -1 : 1;
-  const from = Math.round(fromMs / LEVEL_FRAME_MS) - (step < 0 ? 1 : 0);
-  const frames = Math.round(Math.abs(toMs - fromMs) / LEVEL_FRAME_MS);
-  let edge: number | null = null;
-  let quiet = 0;
-  for (let i = 0; i < frames; i++) {
-    const frame = from + i * step;
-    const level = levelsDb[frame];
-    if (level === undefined) break;
-    if (level >= thresholdDb) {
-      edge = (step < 0 ? frame : frame + 1) * LEVEL_FRAME_MS;
-      quiet = 0;
-    } else if (++quiet * LEVEL_FRAME_MS > HOLE_MS && edge !== null) break;
+/** From one time towards another: the outer edge of the last frame that sounds before a hole; null if none does. */
+function walkOut({ db, frameMs }: Levels, thresholdDb: number, fromMs: number, toMs: number): number | null {
+  const back = toMs < fromMs;
+  const from = back ? Math.ceil(fromMs / frameMs) - 1 : Math.floor(fromMs / frameMs);
+  const to = Math.min(back ? Math.ceil(toMs / frameMs) : Math.floor(toMs / frameMs), db.length);
+  let edgeMs: number | null = null;
+  let quietMs = 0;
+  for (let frame = from; back ? frame >= to : frame < to; frame += back ? -1 : 1) {
+    if ((db[frame] ?? SILENT_DB) >= thresholdDb) {
+      edgeMs = (back ? frame : frame + 1) * frameMs;
+      quietMs = 0;
+    } else {
+      quietMs += frameMs;
+      if (quietMs > HOLE_MS && edgeMs !== null) break;
+    }
   }
-  return edge;
+  return edgeMs;
 }
 
 /** Longer by `padMs` at both ends, but never into the neighbour or out of the recording. */
@@ -161,7 +164,7 @@ function padded(spans: readonly Span[], padMs: number, durationMs: number): Span
     const after = spans[at + 1];
     const from = Math.max(startMs - padMs, before ? Math.ceil((before[1] + startMs) / 2) : 0, 0);
     const to = Math.min(endMs + padMs, after ? Math.floor((endMs + after[0]) / 2) : durationMs, durationMs);
-    if (to > from) limited.push([padMs > 0 ? from : startMs, padMs > 0 ? to : Math.min(endMs, durationMs)]);
+    if (to > from) limited.push([from, to]);
   }
   return limited;
 }

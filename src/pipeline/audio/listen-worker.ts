@@ -1,0 +1,45 @@
+/** A worker thread of the listener: one detector, one recording at a time. */
+import { parentPort, workerData } from "node:worker_threads";
+import { toCallsiftError } from "../errors.ts";
+import { VAD_ENGINES } from "../vad/engines.ts";
+import type { SpeechDetector, VadEngine } from "../vad/port.ts";
+import type { Answer, Order } from "./listen.ts";
+import { hear } from "./pass.ts";
+
+/** At most this often is progress told, ms of wall-clock. */
+const PROGRESS_EVERY_MS = 100;
+
+const { vad } = workerData as { readonly vad: VadEngine["name"] };
+const port = parentPort;
+if (!port) throw new Error("listen-worker.ts runs only in a worker thread");
+
+let detector: SpeechDetector | null = null;
+
+async function serve(order: Order): Promise<void> {
+  const tell = (answer: Answer) => port?.postMessage(answer);
+  let toldAt = performance.now();
+  try {
+    detector ??= await VAD_ENGINES[vad].open();
+    const heard = await hear(order.call, detector, {
+      isAborted: () => Atomics.load(order.stop, 0) === 1,
+      onProgress(doneMs) {
+        const now = performance.now();
+        if (now - toldAt < PROGRESS_EVERY_MS) return;
+        toldAt = now;
+        tell({ kind: "progress", doneMs });
+      },
+    });
+    tell({ kind: "heard", heard });
+  } catch (error) {
+    const { code, message, cause } = toCallsiftError(error);
+    tell({ kind: "failed", code, message, cause: cause instanceof Error ? (cause.stack ?? cause.message) : null });
+  }
+}
+
+port.on("message", (order: Order | null) => {
+  if (order) void serve(order);
+  else {
+    // Without the native session's release a thread that ends may take the process with it.
+    void Promise.resolve(detector?.[Symbol.asyncDispose]()).finally(() => port.close());
+  }
+});
