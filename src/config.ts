@@ -25,13 +25,15 @@ export const SETTINGS = {
   CALLSIFT_FFMPEG: {
     fallback: null,
     expected: "a path",
-    meaning: "The ffmpeg program for recordings that are not plain WAV. Unset: the system's ffmpeg if there is one, else the one that npm installed.",
+    meaning:
+      "The ffmpeg program for recordings that are not plain WAV. Unset: the system's ffmpeg if there is one, else the one that npm installed.",
     read: anyText,
   } satisfies Setting<string | null>,
   CALLSIFT_TEMP_DIR: {
     fallback: null,
     expected: "a path",
-    meaning: "Where decoded sound is kept while a call is listened to. Unset: memory (/dev/shm) where it has room, else the system's temporary folder.",
+    meaning:
+      "Where decoded sound is kept while a call is listened to. Unset: memory (/dev/shm) where it has room, else the system's temporary folder.",
     read: anyText,
   } satisfies Setting<string | null>,
   CALLSIFT_DECODE_TIMEOUT_S: {
@@ -49,7 +51,8 @@ export const SETTINGS = {
   CALLSIFT_VAD: {
     fallback: "silero",
     expected: "silero or energy",
-    meaning: "The speech detector: silero (a small neural network, the default) or energy (level only, for machines where the first cannot run).",
+    meaning:
+      "The speech detector: silero (a small neural network, the default) or energy (level only, for machines where the first cannot run).",
     read: oneOf("silero", "energy"),
   } satisfies Setting<"silero" | "energy">,
   CALLSIFT_LANGUAGE: {

@@ -1,10 +1,94 @@
-import { dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Config } from "../config.ts";
+import { ENGINES, pickEngine } from "../pipeline/asr/engines.ts";
+import { findTranscript } from "../pipeline/asr/import.ts";
 import type { Transcriber } from "../pipeline/asr/port.ts";
-import type { RawFormat } from "../pipeline/audio/open.ts";
+import { createListener } from "../pipeline/audio/listen.ts";
+import type { RawFormat, RecordingSource } from "../pipeline/audio/open.ts";
 import { CallsiftError } from "../pipeline/errors.ts";
+import { findMetadata } from "../pipeline/metadata.ts";
 import type { Policies } from "../pipeline/policies.ts";
 import type { Screening } from "../pipeline/screening.ts";
-import type { Ingested, StageOptions } from "../pipeline/stages.ts";
+import { type StageOptions, screen } from "../pipeline/stages.ts";
 import type { CallMetadata, Language } from "../pipeline/types.ts";
 import type { CallFile } from "./collect.ts";
+
+export interface ScreenerOptions {
+  readonly config: Config;
+  readonly policies: Policies;
+  /** By the `file` column: a path as given, or a bare file name. */
+  readonly metadata: ReadonlyMap<string, CallMetadata>;
+  readonly raw: RawFormat | null;
+  /** `auto`, or the name of an engine. */
+  readonly engine: string;
+  readonly language: Language | "auto";
+  readonly agentChannel: 0 | 1 | "auto";
+  /** Threads that listen. */
+  readonly workers: number;
+}
+
+/** Screens calls one by one or side by side; holds the threads and engines they share. */
+export interface Screener extends AsyncDisposable {
+  /** @throws CallsiftError */
+  screen(call: CallFile, options?: StageOptions): Promise<Screening>;
+}
+
+/**
+ * Opens a screener.
+ *
+ * @throws CallsiftError `asr/not-available`
+ */
+export async function openScreener(options: ScreenerOptions): Promise<Screener> {
+  const { config, policies, engine } = options;
+  // Named now and not with the first call: it is a mistake of the command, not of a recording.
+  if (engine !== "auto") pickEngine(engine, { transcriptPath: null });
+  const listener = createListener({ workers: options.workers, vad: config.vad });
+  const transcribers = new Map<string, Promise<Transcriber>>();
+  const open = {
+    searchPath: config.searchPath,
+    timeoutMs: config.decodeTimeoutMs,
+    ...(config.ffmpegPath && { ffmpegPath: config.ffmpegPath }),
+    ...(config.tempDir && { tempRoot: config.tempDir }),
+  };
+  return {
+    async screen(call, stageOptions) {
+      const metadata = await metadataOf(call, options.metadata);
+      const transcriptPath = engine === "none" ? null : await findTranscript(call.path, stageOptions?.signal);
+      const { name } = pickEngine(engine, { transcriptPath });
+      const opening = transcribers.get(name) ?? ENGINES[name as keyof typeof ENGINES].open({});
+      transcribers.set(name, opening);
+      return screen(
+        {
+          source: sourceOf(call, metadata, options.raw),
+          metadata,
+          transcriptPath,
+          agentChannel: options.agentChannel,
+          language: options.language,
+        },
+        { listener, transcriber: await opening, policyFor: policies.policyFor, open },
+        stageOptions,
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await listener[Symbol.asyncDispose]();
+      for (const opening of transcribers.values()) await (await opening)[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What lies beside the recording, and over it what the table says. */
+async function metadataOf(call: CallFile, table: ReadonlyMap<string, CallMetadata>): Promise<CallMetadata> {
+  const row = table.get(call.path.toString()) ?? table.get(call.name) ?? table.get(basename(call.name));
+  return { ...(await findMetadata(call.path)), ...row };
+}
+
+function sourceOf(call: CallFile, { legs }: CallMetadata, raw: RawFormat | null): RecordingSource {
+  if (call.legsOnly && !legs) throw new CallsiftError("metadata/invalid", `${call.name}: expected legs that name the recordings, got none`);
+  const folder = dirname(call.path.toString());
+  return {
+    name: call.name,
+    path: call.path,
+    ...(legs && { legs: { agent: join(folder, legs.agent), customer: join(folder, legs.customer) } }),
+    ...(raw && { raw }),
+  };
+}

@@ -1,8 +1,9 @@
 import pc from "picocolors";
 import stringWidth from "string-width";
 import type { Config } from "../config.ts";
+import { OPERATORS } from "../pipeline/operators/index.ts";
 import type { Policies } from "../pipeline/policies.ts";
-import { renderFinding } from "../pipeline/rules/messages.ts";
+import { messageTable, renderFinding, renderNotAssessed } from "../pipeline/rules/messages.ts";
 import type { FailedScreening, Screening } from "../pipeline/screening.ts";
 import type { Finding, Severity } from "../pipeline/types.ts";
 import { clock } from "./progress.ts";
@@ -71,14 +72,15 @@ function summarise(findings: readonly Finding[]): string {
 export function detailLines(result: Screening | FailedScreening, policies: Policies, config: Config): string[] {
   if (result.status === "failed") return [];
   const { audio, findings, notAssessed, score, transcript, triage } = result;
+  const messages = messageTable(OPERATORS, policies.policyFor("language" in transcript ? transcript.language : "zh").rules);
   const lines = findings.map((finding) => {
     const who = finding.role ?? "call";
     const quote = finding.quote === null ? "" : ` “${finding.quote}”`;
     const waits = finding.counts ? "" : " (waits for a person)";
-    return `  ${clock(finding.startMs / 1000)}–${clock(finding.endMs / 1000)} ${who} ${finding.rule}${waits}:${quote} ${renderFinding(finding, policies.operatorMessages, config.locale)}`;
+    return `  ${clock(finding.startMs / 1000)}–${clock(finding.endMs / 1000)} ${who} ${finding.rule}${waits}:${quote} ${renderFinding(finding, messages, config.locale)}`;
   });
   for (const item of score.items) if (item.points !== null && item.points < 0) lines.push(`  ${item.item}: ${round(item.points)} points`);
-  for (const { rule, reason, detail } of notAssessed) lines.push(`  not assessed: ${rule} (${reason}${detail ? `: ${detail}` : ""})`);
+  for (const missing of notAssessed) lines.push(`  not assessed: ${missing.rule}: ${renderNotAssessed(missing, config.locale)}`);
   for (const { code, channel, detail } of audio.problems)
     lines.push(`  sound: ${code}${channel === null ? "" : ` on channel ${channel}`}: ${detail}`);
   const agent = audio.agentChannel === null ? "agent unknown" : `agent on channel ${audio.agentChannel} (${audio.roleSource})`;

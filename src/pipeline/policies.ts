@@ -13,7 +13,7 @@ const builtin = (path: string): URL => new URL(path, import.meta.url);
 
 /** The rules in force, per language of a call, with the form. */
 export interface Policies {
-  policyFor(language: Language): Policy;
+  readonly policyFor: (language: Language) => Policy;
 }
 
 export interface PolicySources {

@@ -144,7 +144,15 @@ export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "
   const text = "utterances" in call.transcript ? indexTranscript(call.transcript.utterances) : null;
   const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence: transcribed.roleConfidence });
   const points = scoreForm(policy.form, { findings, notAssessed, rules: policy.rules });
-  const placed = triage({ findings, notAssessed, score: points, layout: call.layout, problems: call.problems, metadata: call.metadata });
+  const placed = triage({
+    findings,
+    notAssessed,
+    score: points,
+    layout: call.layout,
+    problems: call.problems,
+    metadata: call.metadata,
+    rules: policy.rules,
+  });
   const scoreMs = Math.round(performance.now() - startedAt);
   const timings = {
     probeMs: Math.round(opened.probeMs),

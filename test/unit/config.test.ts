@@ -5,7 +5,14 @@ import { CallsiftError } from "../../src/pipeline/errors.ts";
 describe("loadConfig", () => {
   it("has defaults for everything and is frozen", () => {
     const config = loadConfig({});
-    expect(config).toMatchObject({ ffmpegPath: null, vad: "silero", language: "auto", form: "deduction-20", decodeTimeoutMs: 600_000, locale: "en" });
+    expect(config).toMatchObject({
+      ffmpegPath: null,
+      vad: "silero",
+      language: "auto",
+      form: "deduction-20",
+      decodeTimeoutMs: 600_000,
+      locale: "en",
+    });
     expect(config.concurrency).toBeGreaterThan(0);
     expect(Object.isFrozen(config)).toBe(true);
   });
@@ -13,7 +20,9 @@ describe("loadConfig", () => {
   it("names all faults at once, each with what was expected and what came", () => {
     const load = () => loadConfig({ CALLSIFT_CONCURRENCY: "many", CALLSIFT_VAD: "loud", CALLSIFT_LANGUAGE: "fr", CALLSIFT_FORM: "levels" });
     expect(load).toThrow(CallsiftError);
-    expect(load).toThrow(/CALLSIFT_CONCURRENCY: expected a whole number from 1 to 256, got "many"; CALLSIFT_VAD: expected silero or energy, got "loud"; CALLSIFT_LANGUAGE/);
+    expect(load).toThrow(
+      /CALLSIFT_CONCURRENCY: expected a whole number from 1 to 256, got "many"; CALLSIFT_VAD: expected silero or energy, got "loud"; CALLSIFT_LANGUAGE/,
+    );
   });
 
   it.each(["0", "-1", "1.5", "257", " 4", "0x10", "1e2"])("refuses %j as a number", (text) => {
@@ -21,7 +30,10 @@ describe("loadConfig", () => {
   });
 
   it("takes an empty value as unset, and reports names that it does not know", () => {
-    expect(loadConfig({ CALLSIFT_VAD: "", CALLSIFT_VDA: "energy", OTHER: "x" })).toMatchObject({ vad: "silero", unknown: ["CALLSIFT_VDA"] });
+    expect(loadConfig({ CALLSIFT_VAD: "", CALLSIFT_VDA: "energy", OTHER: "x" })).toMatchObject({
+      vad: "silero",
+      unknown: ["CALLSIFT_VDA"],
+    });
   });
 
   it.each([
