@@ -19,9 +19,7 @@ export function parseData(text: string, where: string, code: "rules/invalid" | "
     throw new CallsiftError(code, `${where}: at most ${MAX_TEXT_LENGTH} characters expected, ${text.length} came`);
   }
   const clean = text.replace(/^\uFEFF/, "");
-  if (deepestFlow(clean) > MAX_DEPTH) {
-    throw new CallsiftError(code, `${where}: at most ${MAX_DEPTH} lists and objects inside each other expected`);
-  }
+  if (deepestFlow(clean) > MAX_DEPTH) throw tooDeep(code, where);
   let value: unknown;
   try {
     const document = parseDocument(clean, { version: "1.2", schema: "core", merge: false, uniqueKeys: true, logLevel: "silent" });
@@ -35,7 +33,18 @@ export function parseData(text: string, where: string, code: "rules/invalid" | "
       cause: error,
     });
   }
+  if (deeperThan(value, MAX_DEPTH)) throw tooDeep(code, where);
   return value;
+}
+
+function tooDeep(code: "rules/invalid" | "form/invalid", where: string): CallsiftError {
+  return new CallsiftError(code, `${where}: at most ${MAX_DEPTH} lists and objects inside each other expected`);
+}
+
+/** Also true for a list that an alias puts into itself. */
+function deeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((entry) => deeperThan(entry, depth - 1));
 }
 
 /** How deep `[` and `{` nest, strings counted too: a bound that is checked before the reader recurses. */
