@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { clip, totalMs, union } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
-import { allSpeech, extentOf, turnsOf } from "./speech.ts";
+import { allSpeech, extentOf, toMs, turnsOf } from "./speech.ts";
 import { compileWording, type PhraseList, type Wording, wordingOption } from "./wording.ts";
 
 /** What answering machines and the network say instead of a person (domain.md D-22). */
@@ -109,9 +109,9 @@ export const callClass = defineOperator({
     const judges = {
       fax: (call) => faxOf(call),
       voicemail: (call) => spokenVoicemail(call, voicemail, options) ?? beepedVoicemail(call, options),
-      "no-speech": (call) => (totalMs(allSpeech(call)) < options.minSpeechSeconds * 1000 ? whole(call, 0.95) : null),
+      "no-speech": (call) => (totalMs(allSpeech(call)) < toMs(options.minSpeechSeconds) ? whole(call, 0.95) : null),
       "one-sided": (call) => oneSided(call, options),
-      "too-short": (call) => (call.durationMs < options.minCallSeconds * 1000 ? whole(call, 1) : null),
+      "too-short": (call) => (call.durationMs < toMs(options.minCallSeconds) ? whole(call, 1) : null),
     } satisfies Record<CallClass, (call: OperatorCall) => Seen | null>;
     const asked = CLASSES.filter((name) => options.classes.includes(name));
     return (call) => {
@@ -152,14 +152,14 @@ function spokenVoicemail(
 ): Seen | null {
   if (!call.text || turnsOf(call.text.utterances).length > maxVoicemailTurns) return null;
   const startMs = extentOf(allSpeech(call))?.[0] ?? call.text.utterances[0]?.startMs ?? 0;
-  const match = phrases.find(call, "any", [0, startMs + voicemailSeconds * 1000]).find(({ role }) => role !== "agent");
+  const match = phrases.find(call, "any", [0, startMs + toMs(voicemailSeconds)]).find(({ role }) => role !== "agent");
   return match ? { span: [match.startMs, match.endMs], confidence: Math.round(match.confidence * 90) / 100, quote: match.quote } : null;
 }
 
 /** By sound alone: one side talks, a beep ends it, and that side is never heard again. */
 function beepedVoicemail(call: OperatorCall, { voicemailSeconds }: Static<typeof Options>): Seen | null {
   for (const beep of call.tones) {
-    if (beep.kind !== "beep" || beep.startMs > voicemailSeconds * 1000) continue;
+    if (beep.kind !== "beep" || beep.startMs > toMs(voicemailSeconds)) continue;
     const same = call.channels.find(({ channel }) => channel === beep.channel)?.speech ?? [];
     const others = call.channels.filter(({ channel }) => channel !== beep.channel).flatMap(({ speech }) => speech);
     const saidBeforeMs = totalMs(clip(same, [0, beep.startMs]));
@@ -177,6 +177,6 @@ function oneSided(call: OperatorCall, { minSideSpeechSeconds }: Static<typeof Op
   if (!span) return null;
   if (call.layout === "one-sided") return { span, confidence: 0.95, quote: null };
   if (call.layout !== "split") return null;
-  const quiet = call.channels.filter(({ speech }) => totalMs(speech) < minSideSpeechSeconds * 1000);
+  const quiet = call.channels.filter(({ speech }) => totalMs(speech) < toMs(minSideSpeechSeconds));
   return quiet.length > 0 ? { span, confidence: 0.9, quote: null } : null;
 }

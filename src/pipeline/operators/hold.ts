@@ -2,7 +2,7 @@ import Type from "typebox";
 import { clip, lengthOf, totalMs } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
-import { allSpeech, NO_TRANSCRIPT, noSpeech, toneSpans, toSeconds } from "./speech.ts";
+import { allSpeech, NO_TRANSCRIPT, noSpeech, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, RETURN_LINES, waits } from "./waiting.ts";
 import { compileWording, whoOption, wordingOption } from "./wording.ts";
 
@@ -64,15 +64,15 @@ export const hold = defineOperator({
     const minSeconds = options.minSeconds ?? { "without-notice": 10, "too-long": 60 }[check];
 
     const hasNotice = (spans: readonly Span[], [startMs]: Span) =>
-      spans.some((notice) => notice[0] <= startMs + NOTICE_SLACK_MS && notice[1] >= startMs - noticeSeconds * 1000);
+      spans.some((notice) => notice[0] <= startMs + NOTICE_SLACK_MS && notice[1] >= startMs - toMs(noticeSeconds));
     const hasReturn = (call: OperatorCall, [, endMs]: Span) =>
-      returns.find(call, "any", [endMs - NOTICE_SLACK_MS, endMs + returnSeconds * 1000]).some(({ role }) => role !== "customer");
+      returns.find(call, "any", [endMs - NOTICE_SLACK_MS, endMs + toMs(returnSeconds)]).some(({ role }) => role !== "customer");
 
     return (call) => {
       if (call.layout === "one-sided") return { notAssessed: "one-sided", detail: "the other side may be speaking and was not recorded" };
       if (allSpeech(call).length === 0) return noSpeech("any");
       if (!call.text && (check === "without-notice" || unlessReturnLine)) return NO_TRANSCRIPT;
-      const long = waits(call, { silence }).filter((wait) => lengthOf(wait) > minSeconds * 1000);
+      const long = waits(call, { silence }).filter((wait) => lengthOf(wait) > toMs(minSeconds));
       if (long.length === 0) return [];
       const asked = holdNotices(call, notices, noticeRole);
       const music = toneSpans(call, ["music"]);

@@ -3,7 +3,7 @@ import { isBackChannel } from "../text/fillers.ts";
 import { clip, overlap, totalMs, union } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
-import { extentOf, otherRole, SIDES_UNKNOWN, toSeconds } from "./speech.ts";
+import { extentOf, otherRole, SIDES_UNKNOWN, toMs, toSeconds } from "./speech.ts";
 import { roleOption } from "./wording.ts";
 import { spokenWithin } from "./words.ts";
 
@@ -54,15 +54,15 @@ export const interruption = defineOperator({
       if (!call.speech) return SIDES_UNKNOWN;
       const own = call.speech[role];
       const other = call.speech[otherRole(role)];
-      const otherTurns = union(other, pauseSeconds * 1000);
-      return union(own, pauseSeconds * 1000).flatMap((turn): Detection[] => {
+      const otherTurns = union(other, toMs(pauseSeconds));
+      return union(own, toMs(pauseSeconds)).flatMap((turn): Detection[] => {
         const onsetMs = turn[0];
         const otherTurn = otherTurns.find(([startMs, endMs]) => startMs < onsetMs && onsetMs < endMs);
         if (!otherTurn) return [];
         const spokenMs = totalMs(clip(other, [otherTurn[0], onsetMs]));
         const both = overlap(clip(own, turn), clip(other, [onsetMs, otherTurn[1]]));
         const turnMs = totalMs(clip(own, turn));
-        if (spokenMs < minSpokenSeconds * 1000 || totalMs(both) < minOverlapSeconds * 1000 || turnMs < minTurnSeconds * 1000) return [];
+        if (spokenMs < toMs(minSpokenSeconds) || totalMs(both) < toMs(minOverlapSeconds) || turnMs < toMs(minTurnSeconds)) return [];
         const span: Span = [onsetMs, extentOf(both)?.[1] ?? turn[1]];
         const words = spokenWithin(call, role, span);
         if (words !== "" && !backChannels && isBackChannel(words, call.language)) return [];

@@ -2,7 +2,7 @@ import Type from "typebox";
 import { union } from "../timeline.ts";
 import type { ChannelSound, Detection, Role, Span, SpeechLevel } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
-import { noSpeech, SIDES_UNKNOWN } from "./speech.ts";
+import { noSpeech, SIDES_UNKNOWN, toMs } from "./speech.ts";
 import { roleOption } from "./wording.ts";
 
 /** Shorter stretches are ends of words, whose level says nothing. */
@@ -68,7 +68,7 @@ export const level = defineOperator({
       const tail = levels.at(-1);
       if (!head || !tail) return noSpeech(role);
       const measuredMs = durationMs(levels);
-      if (measuredMs < minSpeechSeconds * 1000) {
+      if (measuredMs < toMs(minSpeechSeconds)) {
         return { notAssessed: "too-little-speech", detail: `${Math.round(measuredMs / 1000)} s of measured speech` };
       }
       const found: Detection[] = [];
@@ -86,7 +86,7 @@ export const level = defineOperator({
         });
       }
       const medianDb = weightedMedianDb(levels);
-      for (const [startMs, endMs] of rises(levels, medianDb + maxRiseDb, minRiseSeconds * 1000)) {
+      for (const [startMs, endMs] of rises(levels, medianDb + maxRiseDb, toMs(minRiseSeconds))) {
         const raisedDb = meanLevelDb(levels.filter((stretch) => stretch.startMs >= startMs && stretch.endMs <= endMs));
         found.push({
           role,

@@ -5,7 +5,7 @@ import type { Detection, Span, Utterance } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
 import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf } from "./speech.ts";
 import { compileWindow, type FindWindows, utterancesIn, WindowOption } from "./window.ts";
-import { compileWording, type PhraseList, type PhraseMatch, roleOf, whoOption, wordingOption } from "./wording.ts";
+import { compileWording, type PhraseList, type PhraseMatch, roleOf, soundOption, whoOption, wordingOption } from "./wording.ts";
 
 const Options = Type.Object(
   {
@@ -18,12 +18,8 @@ const Options = Type.Object(
     except: Type.Optional(wordingOption("Longer phrases inside which a listed one doesn't count, e.g. 保证金 for 保证.")),
     role: whoOption("Whose words: agent, customer or any.", "agent"),
     window: Type.Optional(WindowOption),
-    sound: Type.Optional(
-      Type.Boolean({
-        description:
-          "Also match what sounds the same; such a match is weak evidence of presence. Without it: only where absence is judged.",
-      }),
-    ),
+    sound: Type.Optional(soundOption()),
+    wholeUtterance: Type.Boolean({ description: "The phrase must be all that is said in an utterance, e.g. a bare 什么.", default: false }),
     ignoreFillers: Type.Boolean({ description: "Fillers inside a phrase (嗯, 啊, um) don't break it.", default: true }),
     minCount: Type.Optional(Type.Integer({ description: "count: fewer than this is a finding.", minimum: 1, maximum: 10_000 })),
     maxCount: Type.Optional(Type.Integer({ description: "count: more than this is a finding.", minimum: 0, maximum: 10_000 })),
@@ -69,6 +65,7 @@ export const phrase = defineOperator({
     const phrases = compileWording(options.phrases, {
       sound: options.sound ?? options.mode === "absent",
       ignoreFillers: options.ignoreFillers,
+      wholeUtterance: options.wholeUtterance,
       ...(options.except ? { except: options.except } : {}),
     });
     const windows = compileWindow(options.window, options.role);

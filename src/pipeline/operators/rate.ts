@@ -2,7 +2,7 @@ import Type from "typebox";
 import { FILLERS } from "../text/fillers.ts";
 import { totalMs } from "../timeline.ts";
 import { defineOperator } from "./define.ts";
-import { NO_TRANSCRIPT, noSpeech, speechOf, toSeconds } from "./speech.ts";
+import { NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds } from "./speech.ts";
 import { compileWording, roleOf, whoOption, wordingOption } from "./wording.ts";
 
 /** Listed words said too often for the time that a side speaks; once or twice is no fault. */
@@ -44,7 +44,7 @@ export const rate = defineOperator({
       const speechMs = totalMs(speechOf(call, role));
       if (speechMs === 0) return noSpeech(role);
       const matches = list.find(call, role);
-      const perMinute = (matches.length * 60_000) / Math.max(speechMs, minSpeechSeconds * 1000);
+      const perMinute = (matches.length * 60_000) / Math.max(speechMs, toMs(minSpeechSeconds));
       const head = matches[0];
       const tail = matches.at(-1);
       if (!head || !tail || perMinute <= maxPerMinute) return [];

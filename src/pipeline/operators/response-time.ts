@@ -2,7 +2,7 @@ import Type from "typebox";
 import { clip, gaps, lengthOf, subtract, totalMs, union } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
-import { extentOf, otherRole, SIDES_UNKNOWN, toneSpans, toSeconds } from "./speech.ts";
+import { extentOf, otherRole, SIDES_UNKNOWN, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, WAITING_TONES } from "./waiting.ts";
 import { compileWording, roleOption, wordingOption } from "./wording.ts";
 
@@ -45,7 +45,7 @@ export const responseTime = defineOperator({
   messages: { found: { zh: "对方说完 {waitSeconds} 秒后才回应", en: "answered {waitSeconds} s after the other side's turn" } },
   prepare({ role, maxSeconds, minTurnSeconds, pauseSeconds, noticeSeconds, notices, exceptNotices }) {
     const phrases = compileWording(notices, { except: exceptNotices });
-    const maxMs = maxSeconds * 1000;
+    const maxMs = toMs(maxSeconds);
     return (call) => {
       if (!call.speech) return SIDES_UNKNOWN;
       const own = union(call.speech[role]);
@@ -53,16 +53,16 @@ export const responseTime = defineOperator({
       const speech = union([...own, ...other]);
       const ownEnds = new Set(own.map(([, endMs]) => endMs));
       const ownStarts = new Set(own.map(([startMs]) => startMs));
-      const turnByEnd = new Map(union(other, pauseSeconds * 1000).map((turn) => [turn[1], turn]));
+      const turnByEnd = new Map(union(other, toMs(pauseSeconds)).map((turn) => [turn[1], turn]));
       const late = gaps(speech, extentOf(speech) ?? [0, 0]).filter((gap) => {
         const turn = turnByEnd.get(gap[0]);
         if (!turn || ownEnds.has(gap[0]) || !ownStarts.has(gap[1]) || lengthOf(gap) <= maxMs) return false;
-        return totalMs(clip(other, turn)) >= minTurnSeconds * 1000;
+        return totalMs(clip(other, turn)) >= toMs(minTurnSeconds);
       });
       if (late.length === 0) return [];
       const tones = toneSpans(call, WAITING_TONES);
       const asked = holdNotices(call, phrases, "any");
-      const excused = ([startMs]: Span) => asked.some((notice) => notice[0] < startMs && notice[1] + noticeSeconds * 1000 > startMs);
+      const excused = ([startMs]: Span) => asked.some((notice) => notice[0] < startMs && notice[1] + toMs(noticeSeconds) > startMs);
       return late
         .filter((gap) => totalMs(subtract([gap], tones)) > maxMs && !excused(gap))
         .map(

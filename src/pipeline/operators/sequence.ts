@@ -3,7 +3,7 @@ import { CallsiftError } from "../errors.ts";
 import { lengthOf } from "../timeline.ts";
 import type { Detection, Role } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
-import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf, toSeconds, turnsOf } from "./speech.ts";
+import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds, turnsOf } from "./speech.ts";
 import { waits } from "./waiting.ts";
 import { compileWording, roleOf, roleOption, soundOption, whoOption, wordingOption } from "./wording.ts";
 
@@ -123,7 +123,7 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds }: Sequ
 
   const triggersOf = (call: OperatorCall): Trigger[] => {
     const said = asking && trigger ? asking.find(call, trigger.role).map((match) => ({ ...match, weak: match.by === "sound" })) : [];
-    const waited = wait ? waits(call, wait).filter((span) => lengthOf(span) > wait.minSeconds * 1000) : [];
+    const waited = wait ? waits(call, wait).filter((span) => lengthOf(span) > toMs(wait.minSeconds)) : [];
     return [...said, ...waited.map(([startMs, endMs]) => ({ startMs, endMs, quote: null, role: null, confidence: 0.9, weak: false }))].sort(
       (a, b) => a.startMs - b.startMs,
     );
@@ -144,7 +144,7 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds }: Sequ
       const last = due.at(-1);
       // Nobody was left to reply, e.g. the customer hung up.
       if (!last) continue;
-      const untilMs = Math.min(last.endMs, withinSeconds === undefined ? Number.POSITIVE_INFINITY : asked.endMs + withinSeconds * 1000);
+      const untilMs = Math.min(last.endMs, withinSeconds === undefined ? Number.POSITIVE_INFINITY : asked.endMs + toMs(withinSeconds));
       if (replies.some(({ startMs }) => startMs >= asked.startMs && startMs <= untilMs)) continue;
       judgedUntilMs = untilMs;
       found.push({

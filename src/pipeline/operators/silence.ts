@@ -2,7 +2,7 @@ import Type from "typebox";
 import { lengthOf, subtract } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
-import { allSpeech, noSpeech, toneSpans, toSeconds } from "./speech.ts";
+import { allSpeech, noSpeech, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, quietSpans, WAITING_TONES } from "./waiting.ts";
 import { compileWording, whoOption, wordingOption } from "./wording.ts";
 
@@ -36,11 +36,11 @@ export const silence = defineOperator({
     return (call) => {
       if (call.layout === "one-sided") return { notAssessed: "one-sided", detail: "the other side may be speaking and was not recorded" };
       if (allSpeech(call).length === 0) return noSpeech("any");
-      const gaps = quietSpans(call).filter((gap) => lengthOf(gap) >= minSeconds * 1000);
+      const gaps = quietSpans(call).filter((gap) => lengthOf(gap) >= toMs(minSeconds));
       if (gaps.length === 0) return [];
-      const excused = holdNotices(call, phrases, noticeRole).map(([, endMs]): Span => [endMs, endMs + noticeSeconds * 1000]);
+      const excused = holdNotices(call, phrases, noticeRole).map(([, endMs]): Span => [endMs, endMs + toMs(noticeSeconds)]);
       return subtract(gaps, [...toneSpans(call, WAITING_TONES), ...excused])
-        .filter((gap) => lengthOf(gap) >= minSeconds * 1000)
+        .filter((gap) => lengthOf(gap) >= toMs(minSeconds))
         .map(
           ([startMs, endMs]): Detection => ({
             role: null,

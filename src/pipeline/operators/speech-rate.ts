@@ -3,7 +3,7 @@ import { countUnits } from "../text/index-text.ts";
 import { clip, totalMs, union } from "../timeline.ts";
 import type { Detection, Language, Utterance } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
-import { NO_TRANSCRIPT, utterancesOf } from "./speech.ts";
+import { NO_TRANSCRIPT, toMs, utterancesOf } from "./speech.ts";
 import { roleOption } from "./wording.ts";
 
 /** Limits of one language, in Chinese characters or words. */
@@ -79,7 +79,7 @@ export const speechRate = defineOperator({
         .filter(({ units, ms }) => units >= options[call.language].minUnits && ms > 0);
       if (options.per === "utterance") return paced.flatMap((one) => judge([one], one, options, call.language));
       const countedMs = paced.reduce((sum, { ms }) => sum + ms, 0);
-      if (paced.length === 0 || countedMs < options.minSpeechSeconds * 1000) {
+      if (paced.length === 0 || countedMs < toMs(options.minSpeechSeconds)) {
         return { notAssessed: "too-little-speech", detail: `${Math.round(countedMs / 1000)} s in utterances long enough to be counted` };
       }
       const byPace = [...paced].sort((a, b) => perMinute([a]) - perMinute([b]));
@@ -92,7 +92,7 @@ export const speechRate = defineOperator({
 
 function pace(call: OperatorCall, utterance: Utterance, { role, pauseSeconds }: Static<typeof Options>): Paced {
   const { startMs, endMs } = utterance;
-  const heard = call.speech ? clip(union(call.speech[role], pauseSeconds * 1000), [startMs, endMs]) : [];
+  const heard = call.speech ? clip(union(call.speech[role], toMs(pauseSeconds)), [startMs, endMs]) : [];
   return { utterance, units: countUnits(utterance.text, call.language), ms: heard.length > 0 ? totalMs(heard) : endMs - startMs };
 }
 

@@ -101,3 +101,8 @@ export function otherRole(role: Role): Role {
 export function toSeconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
+
+/** Seconds of an option as whole milliseconds. */
+export function toMs(seconds: number): number {
+  return Math.round(seconds * 1000);
+}

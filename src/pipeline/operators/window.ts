@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
 import type { Span } from "../types.ts";
 import type { OperatorCall } from "./define.ts";
-import { extentOf, firstSpeech, lastSpeech, speechOf, turnsOf, utterancesOf } from "./speech.ts";
+import { extentOf, firstSpeech, lastSpeech, speechOf, toMs, turnsOf, utterancesOf } from "./speech.ts";
 import { compileWording, soundOption, type Who, whoOption, wordingOption } from "./wording.ts";
 
 const Anchor = Type.Object(
@@ -62,7 +62,7 @@ function firstWindow({ of, seconds, turns }: WindowOptions, who: Who): FindWindo
     const speech = extentOf(speechOf(call, who));
     if (!speech) return null;
     let endMs = call.durationMs;
-    if (seconds !== undefined) endMs = of === "call" ? seconds * 1000 : (firstSpeech(call, who, seconds * 1000)?.[1] ?? 0);
+    if (seconds !== undefined) endMs = of === "call" ? toMs(seconds) : (firstSpeech(call, who, toMs(seconds))?.[1] ?? 0);
     if (turns !== undefined) endMs = Math.min(endMs, rolesTurns(call, who)[turns - 1]?.endMs ?? endMs);
     return [[0, Math.min(endMs, call.durationMs)]];
   };
@@ -73,8 +73,7 @@ function lastWindow({ of, seconds, turns }: WindowOptions, who: Who): FindWindow
     const speech = extentOf(speechOf(call, who));
     if (!speech) return null;
     let startMs = 0;
-    if (seconds !== undefined)
-      startMs = of === "call" ? call.durationMs - seconds * 1000 : (lastSpeech(call, who, seconds * 1000)?.[0] ?? 0);
+    if (seconds !== undefined) startMs = of === "call" ? call.durationMs - toMs(seconds) : (lastSpeech(call, who, toMs(seconds))?.[0] ?? 0);
     if (turns !== undefined) startMs = Math.max(startMs, rolesTurns(call, who).at(-turns)?.startMs ?? startMs);
     return [[Math.max(startMs, 0), call.durationMs]];
   };
@@ -84,7 +83,7 @@ function anchoredWindows({ at, seconds, turns, anchor }: WindowOptions, who: Who
   if (!anchor) throw new CallsiftError("rules/invalid", `window at "${at}": expected an anchor, got none`);
   const phrases = compileWording(anchor.phrases, { sound: anchor.sound, ...(anchor.except ? { except: anchor.except } : {}) });
   const startBefore = (call: OperatorCall, atMs: number): number => {
-    let startMs = seconds === undefined ? 0 : Math.max(atMs - seconds * 1000, 0);
+    let startMs = seconds === undefined ? 0 : Math.max(atMs - toMs(seconds), 0);
     if (turns !== undefined) {
       const turn = rolesTurns(call, who)
         .filter((earlier) => earlier.startMs < atMs)
@@ -94,7 +93,7 @@ function anchoredWindows({ at, seconds, turns, anchor }: WindowOptions, who: Who
     return startMs;
   };
   const endAfter = (call: OperatorCall, atMs: number): number => {
-    let endMs = seconds === undefined ? call.durationMs : Math.min(atMs + seconds * 1000, call.durationMs);
+    let endMs = seconds === undefined ? call.durationMs : Math.min(atMs + toMs(seconds), call.durationMs);
     if (turns !== undefined) {
       const turn = rolesTurns(call, who).filter((later) => later.endMs > atMs)[turns - 1];
       endMs = Math.min(endMs, turn?.endMs ?? endMs);

@@ -30,12 +30,25 @@ export function roleOption(description: string, fallback: Role) {
   return Type.Enum(["agent", "customer"], { description, default: fallback });
 }
 
-/** The schema of the option that also matches by sound. */
-export function soundOption(fallback: boolean) {
-  return Type.Boolean({
-    description: "Also match what sounds the same (Mandarin pinyin without tones); such a match is weak evidence.",
-    default: fallback,
-  });
+const SoundOptions = Type.Object(
+  {
+    nasal: Type.Optional(Type.Boolean({ description: "an = ang, en = eng, in = ing." })),
+    retroflex: Type.Optional(Type.Boolean({ description: "z = zh, c = ch, s = sh." })),
+    lateral: Type.Optional(Type.Boolean({ description: "n = l at the start." })),
+    labial: Type.Optional(Type.Boolean({ description: "f = hu at the start." })),
+    liquid: Type.Optional(Type.Boolean({ description: "r = l at the start." })),
+  },
+  { additionalProperties: false },
+);
+
+const SOUND =
+  "Also match what sounds the same: Mandarin without tones, or with what is named taken for the same as well. Such a match is weak evidence.";
+
+const SoundSchema = Type.Union([Type.Boolean(), SoundOptions]);
+
+/** The schema of the option that also matches by sound; without a fallback the operator decides. */
+export function soundOption(fallback?: boolean): typeof SoundSchema {
+  return Type.Union([Type.Boolean(), SoundOptions], { description: SOUND, ...(fallback === undefined ? {} : { default: fallback }) });
 }
 
 /** A place where a listed phrase was said. */
@@ -53,8 +66,9 @@ export interface PhraseList {
 }
 
 export interface WordingMatch {
-  readonly sound?: boolean;
+  readonly sound?: Static<typeof SoundSchema>;
   readonly ignoreFillers?: boolean;
+  readonly wholeUtterance?: boolean;
   readonly except?: Wording;
 }
 
@@ -70,6 +84,7 @@ export function compileWording(wording: Wording, match: WordingMatch = {}): Phra
       compilePhrase(phrase, {
         language,
         sound: match.sound ?? false,
+        wholeUtterance: match.wholeUtterance ?? false,
         ignoreFillers: match.ignoreFillers ?? true,
         except: match.except ? phrasesFor(match.except, language) : [],
       }),
