@@ -1,0 +1,141 @@
+import { lengthOf, subtract, union } from "../timeline.ts";
+import type { Span } from "../types.ts";
+import { FRAME_MS, levelDb, SLOT_MS, type SpectralTrack } from "./tracks.ts";
+
+/** Shorter music is not told from a few sung words, ms. */
+const LEAST_MS = 3000;
+/** Pauses inside music, and words that the detector wrongly hears in it, up to this, ms. */
+const MOST_PAUSE_MS = 900;
+const MOST_FALSE_WORD_MS = 1500;
+/** A frame sounds when it is this far above the quietest of the channel, but never below these bounds, dBFS. */
+const ABOVE_DB = 10;
+const SOUNDS_AT_LEAST_DB = -55;
+const SOUNDS_AT_MOST_DB = -40;
+/** Mean probability of speech, over the whole stretch, above which it is speech unless its lines say otherwise. */
+const MOST_PROBABLE = 0.3;
+/** Steady harmony: the spectrum keeps its shape, and lines hold, from one snapshot to the next. Speech: 0.2–0.7 and 0–0.15. */
+const LIKENESS = 0.8;
+const HELD = 0.1;
+/** Music without harmony (drums, effects) is told from noise by its loudness and its swings only, so both must be clear. */
+const LOUD_DB = -42;
+const SWING_DB = 9;
+const UNHARMONIC_LEAST_MS = 5000;
+
+export interface MusicInput {
+  readonly levels: Uint8Array;
+  readonly spectra: SpectralTrack;
+  /** Probability of speech, one every `hopMs`. */
+  readonly probability: Float32Array;
+  readonly hopMs: number;
+  readonly speech: readonly Span[];
+  /** Other tones already named: not music. */
+  readonly tones: readonly Span[];
+}
+
+/** Stretches of music of at least three seconds, in order. */
+export function findMusic(input: MusicInput): Span[] {
+  const sounding = subtract(soundingSpans(input.levels), input.tones);
+  const harmonic = harmonicSpans(input.spectra);
+  // What the detector calls speech cuts the sound into pieces, unless harmony goes on under it.
+  const voiced = subtract(input.speech, harmonic);
+  const pieces = union(subtract(sounding, voiced), MOST_PAUSE_MS).filter((piece) => lengthOf(piece) >= 500);
+  const joined: Span[] = [];
+  for (const piece of pieces) {
+    const before = joined.at(-1);
+    if (before && bridges(input, before, piece)) joined[joined.length - 1] = [before[0], piece[1]];
+    else joined.push(piece);
+  }
+  return joined.filter((piece) => lengthOf(piece) >= LEAST_MS && isMusic(input, piece));
+}
+
+/** Whether only a short false word, no pause, lies between two pieces that are each music-like. */
+function bridges(input: MusicInput, before: Span, after: Span): boolean {
+  const between: Span = [before[1], after[0]];
+  if (lengthOf(between) > MOST_FALSE_WORD_MS) return false;
+  return lengthOf(before) >= 1000 && lengthOf(after) >= 1000 && isMusic(input, before) && isMusic(input, after);
+}
+
+function isMusic(input: MusicInput, piece: Span): boolean {
+  const heard = spectrumOver(input.spectra, piece);
+  if (heard.snapshots < 8) return false;
+  const probable = meanOver(input.probability, input.hopMs, piece);
+  const harmony = heard.likeness >= LIKENESS && heard.held >= HELD;
+  const swing = swings(input.levels, piece);
+  if (harmony) return probable < 0.75;
+  if (probable > MOST_PROBABLE) return false;
+  if (heard.held >= HELD / 2 && heard.likeness >= 0.5) return true;
+  return swing.upperDb >= LOUD_DB && swing.upperDb - swing.lowerDb >= SWING_DB && lengthOf(piece) >= UNHARMONIC_LEAST_MS;
+}
+
+function soundingSpans(levels: Uint8Array): Span[] {
+  const sorted = new Uint32Array(256);
+  for (const code of levels) sorted[code] = (sorted[code] as number) + 1;
+  let quietest = 0;
+  for (let seen = 0; quietest < 255; quietest++) {
+    seen += sorted[quietest] as number;
+    if (seen >= levels.length * 0.05) break;
+  }
+  const limit = Math.min(SOUNDS_AT_MOST_DB, Math.max(SOUNDS_AT_LEAST_DB, levelDb(quietest) + ABOVE_DB));
+  const spans: Span[] = [];
+  let start = -1;
+  for (let frame = 0; frame <= levels.length; frame++) {
+    const sounds = frame < levels.length && levelDb(levels[frame] as number) >= limit;
+    if (sounds && start < 0) start = frame;
+    else if (!sounds && start >= 0) {
+      spans.push([start * FRAME_MS, frame * FRAME_MS]);
+      start = -1;
+    }
+  }
+  return union(spans, 300);
+}
+
+/** Where harmony goes on for at least two seconds. */
+function harmonicSpans(spectra: SpectralTrack): Span[] {
+  const reach = Math.round(1000 / SLOT_MS);
+  const spans: Span[] = [];
+  let held = 0;
+  let like = 0;
+  let snapshots = 0;
+  const count = (slot: number, sign: 1 | -1) => {
+    if (slot < 0 || slot >= spectra.slots || spectra.share1[slot] === 0) return;
+    snapshots += sign;
+    held += (sign * (spectra.held[slot] as number)) / 255;
+    like += sign * ((spectra.likeness[slot] as number) / 127.5 - 1);
+  };
+  for (let slot = 0; slot < reach; slot++) count(slot, 1);
+  for (let slot = 0; slot < spectra.slots; slot++) {
+    count(slot + reach, 1);
+    count(slot - reach - 1, -1);
+    if (snapshots >= reach * 0.7 && held >= HELD * snapshots && like >= LIKENESS * snapshots)
+      spans.push([slot * SLOT_MS, (slot + 1) * SLOT_MS]);
+  }
+  return union(spans, 500).filter((span) => lengthOf(span) >= 2000);
+}
+
+function spectrumOver(spectra: SpectralTrack, [startMs, endMs]: Span): { snapshots: number; held: number; likeness: number } {
+  let snapshots = 0;
+  let held = 0;
+  let likeness = 0;
+  for (let slot = Math.ceil(startMs / SLOT_MS); (slot + 1) * SLOT_MS <= endMs && slot < spectra.slots; slot++) {
+    if (spectra.share1[slot] === 0) continue;
+    snapshots++;
+    held += (spectra.held[slot] as number) / 255;
+    likeness += (spectra.likeness[slot] as number) / 127.5 - 1;
+  }
+  return { snapshots, held: held / Math.max(1, snapshots), likeness: likeness / Math.max(1, snapshots) };
+}
+
+function meanOver(track: Float32Array, hopMs: number, [startMs, endMs]: Span): number {
+  const from = Math.max(0, Math.ceil(startMs / hopMs));
+  const to = Math.min(track.length, Math.floor(endMs / hopMs));
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += track[i] as number;
+  return to > from ? sum / (to - from) : 0;
+}
+
+/** Levels that a tenth and nine tenths of the frames stay below. */
+function swings(levels: Uint8Array, [startMs, endMs]: Span): { lowerDb: number; upperDb: number } {
+  const sorted = levels.slice(Math.floor(startMs / FRAME_MS), Math.ceil(endMs / FRAME_MS)).sort();
+  const at = (share: number) => levelDb(sorted[Math.floor(share * (sorted.length - 1))] ?? 0);
+  return { lowerDb: at(0.1), upperDb: at(0.9) };
+}

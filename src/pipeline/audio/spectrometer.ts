@@ -1,0 +1,200 @@
+import { createRealFft } from "./fft.ts";
+import { SLOT_MS, type SpectralTrack, TRACK_RATE } from "./tracks.ts";
+
+/** Samples of one snapshot. */
+export const SNAPSHOT = (SLOT_MS * TRACK_RATE) / 1000;
+
+const BIN_HZ = TRACK_RATE / SNAPSHOT;
+/** Bins of 125 to 3,875 Hz: what a telephone carries, and a little more. */
+const LOW = Math.round(125 / BIN_HZ);
+const HIGH = Math.round(3875 / BIN_HZ);
+/** Bins of one band of the spectrum's shape. */
+const BAND = 4;
+const BANDS = Math.floor((HIGH - LOW) / BAND);
+/** A line stands out by this factor (13 dB) from one side and by 8 dB from the other, three to five bins away. */
+const STAND_OUT = 20;
+const STAND_OUT_EITHER = 6;
+/** Lines weaker than this share of the power are not looked at. */
+const FAINT = 3e-4;
+/** A held line moves by no more than this between two snapshots, in bins: 4.7 Hz. */
+const HELD_WITHIN = 0.3;
+const MOST_LINES = 24;
+
+/** Takes snapshots of one channel's spectrum into a compact track. */
+export interface Spectrometer {
+  /** Measures the `SNAPSHOT` samples of this slot; true where one or two steady lines carry most of the power. */
+  take(slot: number, samples: Float32Array): boolean;
+  /** The sound stopped: nothing is held from before. */
+  rest(): void;
+  finish(slots: number): SpectralTrack;
+}
+
+/** Shared by the spectrometers of one recording: the transform and its work arrays. */
+export interface Bench {
+  readonly power: Float64Array;
+  transform(samples: Float32Array): void;
+}
+
+export function createBench(): Bench {
+  const fft = createRealFft(SNAPSHOT);
+  const window = Float64Array.from({ length: SNAPSHOT }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / SNAPSHOT));
+  const shaped = new Float64Array(SNAPSHOT);
+  const re = new Float64Array(SNAPSHOT / 2 + 1);
+  const im = new Float64Array(SNAPSHOT / 2 + 1);
+  const power = new Float64Array(SNAPSHOT / 2 + 1);
+  return {
+    power,
+    transform(samples) {
+      for (let i = 0; i < SNAPSHOT; i++) shaped[i] = (samples[i] as number) * (window[i] as number);
+      fft.forward(shaped, re, im);
+      for (let k = LOW - 6; k <= HIGH + 1; k++) power[k] = (re[k] as number) ** 2 + (im[k] as number) ** 2;
+    },
+  };
+}
+
+/** The lines of one snapshot: frequency in bins, power. */
+interface Lines {
+  count: number;
+  readonly at: Float64Array;
+  readonly power: Float64Array;
+}
+
+const noLines = (): Lines => ({ count: 0, at: new Float64Array(MOST_LINES), power: new Float64Array(MOST_LINES) });
+
+export function createSpectrometer(bench: Bench): Spectrometer {
+  const { power } = bench;
+  let track = allocate(1024);
+  let lines = noLines();
+  let before = noLines();
+  let shape = new Float64Array(BANDS);
+  let shapeBefore = new Float64Array(BANDS);
+  let hasBefore = false;
+
+  return {
+    take(slot, samples) {
+      while (slot >= track.slots) track = grow(track);
+      bench.transform(samples);
+      let total = 1e-12;
+      for (let k = LOW; k <= HIGH; k++) total += power[k] as number;
+      findLines(power, total, lines);
+      const { first, second } = strongest(lines);
+      const share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
+      const share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
+      track.line1[slot] = first < 0 ? 0 : Math.round((lines.at[first] as number) * BIN_HZ * 4);
+      track.share1[slot] = Math.max(1, byte(share1));
+      track.line2[slot] = second < 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
+      track.share2[slot] = byte(share2);
+      track.held[slot] = byte(heldPower(lines, before) / total);
+      track.flatness[slot] = byte(shapeOf(power, total, shape));
+      track.likeness[slot] = hasBefore ? byte((likeness(shape, shapeBefore) + 1) / 2) : 0;
+      [lines, before] = [before, lines];
+      [shape, shapeBefore] = [shapeBefore, shape];
+      hasBefore = true;
+      return share1 + share2 > 0.6;
+    },
+    rest() {
+      before.count = 0;
+      hasBefore = false;
+    },
+    finish: (slots) => resize(track, slots),
+  };
+}
+
+const byte = (value: number) => Math.max(0, Math.min(255, Math.round(value * 255)));
+
+/** Local maxima that stand out from their surroundings, with their frequency between the bins (parabola through the logarithms). */
+function findLines(power: Float64Array, total: number, lines: Lines): void {
+  const faint = total * FAINT;
+  lines.count = 0;
+  for (let k = LOW; k <= HIGH - 5 && lines.count < MOST_LINES; k++) {
+    const here = power[k] as number;
+    if (here < faint || here <= (power[k - 1] as number) || here < (power[k + 1] as number)) continue;
+    const below = ((power[k - 3] as number) + (power[k - 4] as number) + (power[k - 5] as number)) / 3;
+    const above = ((power[k + 3] as number) + (power[k + 4] as number) + (power[k + 5] as number)) / 3;
+    const quieter = Math.min(below, above);
+    const louder = Math.max(below, above);
+    if (here < quieter * STAND_OUT || here < louder * STAND_OUT_EITHER) continue;
+    const left = Math.log((power[k - 1] as number) + 1e-30);
+    const middle = Math.log(here);
+    const right = Math.log((power[k + 1] as number) + 1e-30);
+    const bend = left - 2 * middle + right;
+    lines.at[lines.count] = k + (bend < 0 ? (0.5 * (left - right)) / bend : 0);
+    lines.power[lines.count++] = (power[k - 1] as number) + here + (power[k + 1] as number);
+  }
+}
+
+function strongest(lines: Lines): { first: number; second: number } {
+  let first = -1;
+  let second = -1;
+  for (let i = 0; i < lines.count; i++) {
+    if (first < 0 || (lines.power[i] as number) > (lines.power[first] as number)) {
+      second = first;
+      first = i;
+    } else if (second < 0 || (lines.power[i] as number) > (lines.power[second] as number)) second = i;
+  }
+  return { first, second };
+}
+
+/** Power of the lines that were there before at the same frequency (both ascend, so one walk). */
+function heldPower(lines: Lines, before: Lines): number {
+  let held = 0;
+  for (let i = 0, j = 0; i < lines.count; i++) {
+    const at = lines.at[i] as number;
+    while (j < before.count && (before.at[j] as number) < at - HELD_WITHIN) j++;
+    if (j >= before.count) break;
+    const ratio = (lines.power[i] as number) / (before.power[j] as number);
+    if ((before.at[j] as number) <= at + HELD_WITHIN && ratio < 30 && ratio > 1 / 30) held += lines.power[i] as number;
+  }
+  return held;
+}
+
+/** Fills in the log bands less their mean; answers the flatness. */
+function shapeOf(power: Float64Array, total: number, shape: Float64Array): number {
+  const floor = total * 1e-5;
+  let sum = 0;
+  for (let band = 0, k = LOW; band < BANDS; band++, k += BAND) {
+    const value = Math.log((power[k] as number) + (power[k + 1] as number) + (power[k + 2] as number) + (power[k + 3] as number) + floor);
+    shape[band] = value;
+    sum += value;
+  }
+  const mean = sum / BANDS;
+  for (let band = 0; band < BANDS; band++) shape[band] = (shape[band] as number) - mean;
+  return Math.exp(mean) / ((total + BANDS * floor) / BANDS);
+}
+
+function likeness(a: Float64Array, b: Float64Array): number {
+  let aa = 0;
+  let bb = 0;
+  let ab = 0;
+  for (let i = 0; i < BANDS; i++) {
+    const x = a[i] as number;
+    const y = b[i] as number;
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
+  }
+  return aa > 0 && bb > 0 ? ab / Math.sqrt(aa * bb) : 0;
+}
+
+function allocate(slots: number): SpectralTrack {
+  return {
+    slots,
+    line1: new Uint16Array(slots),
+    share1: new Uint8Array(slots),
+    line2: new Uint16Array(slots),
+    share2: new Uint8Array(slots),
+    held: new Uint8Array(slots),
+    likeness: new Uint8Array(slots),
+    flatness: new Uint8Array(slots),
+  };
+}
+
+const grow = (track: SpectralTrack) => resize(track, track.slots * 2);
+
+function resize(track: SpectralTrack, slots: number): SpectralTrack {
+  const sized = allocate(slots);
+  const kept = Math.min(slots, track.slots);
+  for (const name of ["line1", "share1", "line2", "share2", "held", "likeness", "flatness"] as const)
+    sized[name].set(track[name].subarray(0, kept));
+  return sized;
+}
