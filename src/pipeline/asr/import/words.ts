@@ -9,8 +9,10 @@ export interface Token {
   readonly weight: number;
 }
 
-// `v` for the set difference; built from text because TypeScript knows the flag only from ES2024.
-const TOKENS = /\p{Script=Han}|[[\p{L}\p{M}\p{N}]--\p{Script=Han}]+(?:['’.][[\p{L}\p{M}\p{N}]--\p{Script=Han}]+)*/gv;
+const LETTERS = String.raw`[[\p{L}\p{M}\p{N}]--\p{Script=Han}]+`;
+const TOKEN = String.raw`\p{Script=Han}|${LETTERS}(?:['’.]${LETTERS})*`;
+// The flag `v` is for the set difference; TypeScript knows it in literals only from ES2024 on.
+const TOKENS = new RegExp(TOKEN, "gv");
 const HAN = /^\p{Script=Han}$/u;
 
 /** The spoken tokens of a text in order; none for punctuation alone. */
