@@ -1,5 +1,3 @@
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import { CallsiftError, type ErrorCode } from "../errors.ts";
 import type { AudioProblem, PcmFile } from "../types.ts";
@@ -158,11 +156,16 @@ export function createListener({ workers, vad = "silero" }: { readonly workers: 
   };
 }
 
-/** Starts listen-worker of the same build: compiled, or as TypeScript where this file runs as such. */
+/** Starts listen-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
 function startWorker(vad: VadEngine["name"]): Worker {
-  const isSource = import.meta.url.endsWith(".ts");
-  const file = new URL(`./listen-worker.${isSource ? "ts" : "js"}`, import.meta.url);
-  const loader = isSource ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
   // The detector's native library is told by the process's own environment not to report anything (vad/silero.ts).
-  return new Worker(file, { workerData: { vad }, env: SHARE_ENV, execArgv: loader });
+  const options = { workerData: { vad }, env: SHARE_ENV, execArgv: [] };
+  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./listen-worker.js", import.meta.url), options);
+  // A thread ignores `--import tsx`, so it registers the loader itself.
+  const loader = import.meta.resolve("tsx/esm/api");
+  const file = new URL("./listen-worker.ts", import.meta.url).href;
+  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
+    ...options,
+    eval: true,
+  });
 }
