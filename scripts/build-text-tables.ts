@@ -27,6 +27,9 @@ const SIXTY_FOUR = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
  */
 const ALSO_ONE = ["著着", "妳你", "瞭了", "覆复", "藉借", "甚什", "彷仿", "彿佛"];
 
+/** Simplified characters that a Taiwan table reads as another word: 么 would become 幺, which is the digit 1 here. */
+const STAY = "么";
+
 /** Readings that pinyin-pro writes in a way that matching does not want. */
 const READING_FIXES: Readonly<Record<string, readonly string[]>> = { 嗯: ["en"], 欸: ["ei", "ai"], 诶: ["ei"] };
 
@@ -35,6 +38,7 @@ function simplifiedPairs(): { from: string; to: string } {
   const pairs = new Map<string, string>();
   for (let code = 0x3400; code <= LAST_HAN; code++) {
     const character = String.fromCharCode(code);
+    if (STAY.includes(character)) continue;
     // Some traditional characters have a simplified form only outside the basic plane: left alone, one unit stays one unit.
     const simple = converters.map((convert) => convert(character)).find((other) => other !== character && other.length === 1);
     if (simple !== undefined) pairs.set(character, simple);
