@@ -81,7 +81,7 @@ export function createReportReader(): { line(text: string): void; report(): Deco
       const length = /^ {2}Duration: (\d+):(\d\d):(\d\d\.\d+),/.exec(text);
       if (mapped) codec = mapped[1] ?? null;
       else if (length) promisedMs = Math.round((Number(length[1]) * 3600 + Number(length[2]) * 60 + Number(length[3])) * 1000);
-      else if (/^ {2,4}Stream #0:\d+.*: Video: /.test(text)) hasVideo = true;
+      else if (/^ {2,4}Stream #0:\d+(\[\w+\])?(\(\w+\))?: Video: /.test(text)) hasVideo = true;
       else if (/^\s|^(Input|Output) #|^Stream mapping:|^size=|^Guessed /.test(text)) return;
       else if (text !== "") {
         if (/Estimating duration from bitrate/i.test(text)) isGuess = true;
@@ -110,7 +110,7 @@ function tidy(text: string): string {
   return text
     .replace(/^\[[^\]]*\] /, "")
     .replace(new RegExp(`(file:)?(${INPUT_NAME}|${OUTPUT_NAME}): `, "g"), "")
-    .replace(/\p{C}+/gu, " ")
+    .replace(/[\p{C}\s]+/gu, " ")
     .trim()
     .slice(0, 200);
 }
