@@ -1,4 +1,4 @@
-import { SHARE_ENV, Worker } from "node:worker_threads";
+import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
 import { CallsiftError, type ErrorCode } from "../errors.ts";
 import type { AudioProblem, PcmFile } from "../types.ts";
 import { VAD_ENGINES } from "../vad/engines.ts";
@@ -159,7 +159,7 @@ export function createListener({ workers, vad = "silero" }: { readonly workers: 
 /** Starts listen-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
 function startWorker(vad: VadEngine["name"]): Worker {
   // The detector's native library is told by the process's own environment not to report anything (vad/silero.ts).
-  const options = { workerData: { vad }, env: SHARE_ENV, execArgv: [] };
+  const options: WorkerOptions = { workerData: { vad }, env: SHARE_ENV, execArgv: [] };
   if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./listen-worker.js", import.meta.url), options);
   // A thread ignores `--import tsx`, so it registers the loader itself.
   const loader = import.meta.resolve("tsx/esm/api");
