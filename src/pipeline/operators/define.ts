@@ -1,6 +1,6 @@
 import type { Static, TObject } from "typebox";
 import type { TextIndex } from "../text/index-text.ts";
-import type { Detection, HeardCall, Language, ProblemCode } from "../types.ts";
+import type { Detection, HeardCall, ProblemCode } from "../types.ts";
 
 /**
  * What must be known of a call before an operator may judge it (design.md §3). Lacking one, the rule is not assessed:
@@ -61,10 +61,4 @@ export interface Operator<Options extends TObject = TObject> {
 /** Declares an operator; only fixes the types. */
 export function defineOperator<Options extends TObject>(operator: Operator<Options>): Operator<Options> {
   return operator;
-}
-
-/** The finding's text in the reader's language, from the operator's template for its kind and the finding's data. */
-export function describeFinding(operator: Pick<Operator, "messages">, data: Detection["data"], language: Language): string {
-  const messages = operator.messages[String(data.kind ?? "found")] ?? operator.messages.found;
-  return messages[language].replace(/\{(\w+)\}/g, (_, name: string) => String(data[name] ?? ""));
 }

@@ -1,8 +1,8 @@
-import { gaps, subtract, union } from "../timeline.ts";
+import { clip, gaps, subtract, union } from "../timeline.ts";
 import type { Span, ToneKind } from "../types.ts";
 import type { OperatorCall } from "./define.ts";
 import { allSpeech, extentOf, toneSpans } from "./speech.ts";
-import type { PhraseList, PhraseMatch, Who, Wording } from "./wording.ts";
+import type { PhraseList, Who, Wording } from "./wording.ts";
 
 /** Time in which nobody speaks, and what excuses it. */
 
@@ -95,34 +95,31 @@ export function quietSpans(call: OperatorCall): Span[] {
   return extent ? gaps(speech, extent) : [];
 }
 
-/** Where somebody is kept waiting: hold music (whatever is said into it) and silence of both sides, joined; ringing is neither. */
+/**
+ * Where somebody is kept waiting: hold music (whatever is said into it) and silence of both sides, joined. Ringing is neither, and
+ * what comes before the first word is not the agent's; music after the last one is a hold that nobody came back from.
+ */
 export function waits(call: OperatorCall, { silence }: { readonly silence: boolean }): Span[] {
   const extent = extentOf(allSpeech(call));
   if (!extent) return [];
-  const music = toneSpans(call, ["music"]);
-  const quiet = quietSpans(call);
-  const waiting = silence
-    ? union([...quiet, ...music])
-    : union([...music, ...quiet.filter((gap) => music.some((tone) => tone[0] < gap[1] && gap[0] < tone[1]))]);
-  const outside: Span[] = [
-    [0, extent[0]],
-    [extent[1], Math.max(call.durationMs, extent[1])],
-  ];
-  return subtract(waiting, [...toneSpans(call, CALL_PROGRESS_TONES), ...outside]);
+  const music = clip(toneSpans(call, ["music"]), [extent[0], Math.max(extent[1], call.durationMs)]);
+  const quiet = quietSpans(call).filter((gap) => silence || music.some((tone) => tone[0] < gap[1] && gap[0] < tone[1]));
+  return subtract(union([...quiet, ...music]), toneSpans(call, CALL_PROGRESS_TONES)).map((wait) => withoutClicks(wait, music));
 }
 
-/**
- * The moments at which that side (or one that is not known) asks to wait. Where the words' times are estimated, a notice lasts
- * as long as its utterance.
- */
+/** Putting through to music and back takes a moment; it is not what somebody waited. */
+const CLICK_MS = 2000;
+
+function withoutClicks([startMs, endMs]: Span, music: readonly Span[]): Span {
+  const played = extentOf(clip(music, [startMs, endMs]));
+  if (!played) return [startMs, endMs];
+  return [played[0] - startMs <= CLICK_MS ? played[0] : startMs, endMs - played[1] <= CLICK_MS ? played[1] : endMs];
+}
+
+/** When that side, or one that is not known, asks to wait: from the notice to the end of its utterance. */
 export function holdNotices(call: OperatorCall, notices: PhraseList, who: Who): Span[] {
   return notices
     .find(call, "any")
     .filter(({ role }) => who === "any" || role === null || role === who)
-    .map((match): Span => noticeSpan(call, match));
-}
-
-function noticeSpan(call: OperatorCall, { utterance, startMs, endMs }: PhraseMatch): Span {
-  const spoken = call.text?.utterances[utterance];
-  return spoken?.timing === "estimated" ? [spoken.startMs, spoken.endMs] : [startMs, endMs];
+    .map(({ utterance, startMs, endMs }): Span => [startMs, call.text?.utterances[utterance]?.endMs ?? endMs]);
 }
