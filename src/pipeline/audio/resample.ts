@@ -1,3 +1,6 @@
+import { createDelayLine, tapAt, tapsFor } from "./fir.ts";
+import { createHalver, type Stage } from "./halve.ts";
+
 /** Streaming change of sample rate, one channel. */
 export interface Resampler {
   /** The next samples; answers those that are complete. The answer is `block` itself where the rates are equal. */
@@ -8,22 +11,10 @@ export interface Resampler {
 
 /** Of the lower of both Nyquist rates: flat up to there (3,400 Hz at 8 kHz), and silent from its mirror image on (4,600 Hz). */
 const PASS_SHARE = 0.85;
-const STOP_DB = 60;
 /** More phases than this are interpolated linearly between neighbours, which is exact to better than 80 dB. */
 const MAX_PHASES = 512;
 
-/** Kaiser, Nonrecursive digital filter design using the I0-sinh window function, 1974: shape of the window by attenuation. */
-const KAISER_BETA = 0.1102 * (STOP_DB - 8.7);
-
-function besselI0(x: number): number {
-  let term = 1;
-  let total = 1;
-  for (let k = 1; term > 1e-12 * total; k++) {
-    term *= (x / (2 * k)) ** 2;
-    total += term;
-  }
-  return total;
-}
+const NOTHING = new Float32Array(0);
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
@@ -33,93 +24,48 @@ interface Bank {
   /** Taps of one phase, input samples. */
   readonly taps: number;
   /** Row p holds the filter for an output that lies p / phases after an input sample; one row more than there are phases. */
-  readonly rows: readonly Float32Array[];
+  readonly rows: readonly Float64Array[];
 }
 
-/** Kaiser-windowed sinc filters; every row passes a constant unchanged. */
-function createBank(fromHz: number, toHz: number, phases: number): Bank {
-  const nyquist = Math.min(fromHz, toHz) / 2;
-  const cutoff = nyquist / fromHz; // cycles per input sample: the middle of the transition
-  const transition = 2 * (1 - PASS_SHARE) * cutoff;
-  // Kaiser's estimate of the length for this attenuation and transition width.
-  const half = Math.ceil((STOP_DB - 7.95) / (2.285 * 2 * Math.PI * transition) / 2);
-  const taps = 2 * half;
+/** Every row passes a constant unchanged. `ratio` is that of the output's rate to the input's. */
+function createBank(ratio: number, phases: number): Bank {
+  const cutoff = Math.min(1, ratio) / 2; // the middle of the transition
+  const half = Math.ceil(tapsFor(2 * (1 - PASS_SHARE) * cutoff) / 2);
   const rows = Array.from({ length: phases + 1 }, (_, phase) => {
-    const row = new Float64Array(taps);
-    let total = 0;
-    for (let tap = 0; tap < taps; tap++) {
-      const distance = tap - half + 1 - phase / phases;
-      const edge = distance / half;
-      const window = Math.abs(edge) >= 1 ? 0 : besselI0(KAISER_BETA * Math.sqrt(1 - edge * edge)) / besselI0(KAISER_BETA);
-      const angle = 2 * Math.PI * cutoff * distance;
-      const value = window * (angle === 0 ? 1 : Math.sin(angle) / angle);
-      row[tap] = value;
-      total += value;
-    }
-    return Float32Array.from(row, (value) => value / total);
+    const row = Float64Array.from({ length: 2 * half }, (_, tap) => tapAt(tap - half + 1 - phase / phases, half, cutoff));
+    const total = row.reduce((sum, value) => sum + value, 0);
+    return row.map((value) => value / total);
   });
-  return { taps, rows };
+  return { taps: 2 * half, rows };
 }
 
-const NOTHING = new Float32Array(0);
-
-/**
- * Polyphase FIR from any rate to any other, without delay: silence is assumed before the first sample and after the last.
- *
- * @param fromHz 4,000–192,000
- * @param toHz 4,000–192,000
- */
-export function createResampler(fromHz: number, toHz: number): Resampler {
-  if (fromHz === toHz) return { push: (block) => block, flush: () => NOTHING };
-  const divisor = greatestCommonDivisor(fromHz, toHz);
-  const up = toHz / divisor;
-  const down = fromHz / divisor;
+/** Polyphase FIR: `up` outputs for every `down` inputs, which have no common factor. */
+function createPolyphase(up: number, down: number): Stage {
   const isExact = up <= MAX_PHASES;
   const phases = isExact ? up : MAX_PHASES;
-  const { taps, rows } = createBank(fromHz, toHz, phases);
+  const { taps, rows } = createBank(up / down, phases);
   const half = taps / 2;
-
-  // `held` are the input samples from index `heldFrom` on; the silence before the recording has negative indices.
-  let held = new Float32Array(4096 + taps);
-  let heldFrom = -half;
-  let heldCount = half;
-  let received = 0;
+  const line = createDelayLine(half);
   // The next output lies at input position `index + part / up`.
   let index = 0;
   let part = 0;
 
-  const append = (block: Float32Array | null, count: number): void => {
-    const drop = Math.min(heldCount, Math.max(0, index - half + 1 - heldFrom));
-    const kept = heldCount - drop;
-    if (kept + count > held.length) {
-      const larger = new Float32Array(kept + count);
-      larger.set(held.subarray(drop, heldCount));
-      held = larger;
-    } else {
-      held.copyWithin(0, drop, heldCount);
-    }
-    if (block) held.set(block, kept);
-    else held.fill(0, kept, kept + count);
-    heldFrom += drop;
-    heldCount = kept + count;
-  };
-
-  /** Every output up to input position `end` (exclusive) whose last tap is there. */
-  const drain = (end: number): Float32Array => {
-    const lastIndex = Math.min(heldFrom + heldCount - half - 1, end - 1);
-    if (index > lastIndex) return NOTHING;
-    const output = new Float32Array(Math.ceil(((lastIndex + 1 - index) * up - part) / down));
+  /** Every output before input position `received` whose last tap is there. */
+  const drain = (received: number): Float32Array => {
+    const last = Math.min(line.end - half, received) - 1;
+    if (index > last) return NOTHING;
+    const output = new Float32Array(Math.ceil(((last + 1 - index) * up - part) / down));
+    const { samples, first } = line;
     for (let n = 0; n < output.length; n++) {
-      const at = index - half + 1 - heldFrom;
+      const at = index - half + 1 - first;
       if (isExact) {
-        output[n] = dot(rows[part] as Float32Array, held, at, taps);
+        output[n] = dot(rows[part] as Float64Array, samples, at, taps);
       } else {
         const place = (part * phases) / up;
         const below = Math.floor(place);
-        const share = place - below;
-        const low = dot(rows[below] as Float32Array, held, at, taps);
-        const high = dot(rows[below + 1] as Float32Array, held, at, taps);
-        output[n] = low + share * (high - low);
+        const low = dot(rows[below] as Float64Array, samples, at, taps);
+        const high = dot(rows[below + 1] as Float64Array, samples, at, taps);
+        output[n] = low + (place - below) * (high - low);
       }
       part += down;
       const steps = Math.floor(part / up);
@@ -131,19 +77,19 @@ export function createResampler(fromHz: number, toHz: number): Resampler {
 
   return {
     push(block) {
-      append(block, block.length);
-      received += block.length;
-      return drain(received);
+      line.append(block, index - half + 1);
+      return drain(line.end);
     },
     flush() {
-      append(null, half + 1);
+      const received = line.end;
+      line.append(half, index - half + 1);
       return drain(received);
     },
   };
 }
 
 /** Four sums at a time: one alone would wait for each addition. */
-function dot(row: Float32Array, samples: Float32Array, at: number, taps: number): number {
+function dot(row: Float64Array, samples: Float64Array, at: number, taps: number): number {
   let a = 0;
   let b = 0;
   let c = 0;
@@ -157,4 +103,52 @@ function dot(row: Float32Array, samples: Float32Array, at: number, taps: number)
   }
   for (; tap < taps; tap++) a += (row[tap] as number) * (samples[at + tap] as number);
   return a + b + (c + d);
+}
+
+/** Halvings as far as they go (each is cheap, and makes the next filter shorter), then the rest of the ratio. */
+function createStages(fromHz: number, toHz: number): Stage[] {
+  const stages: Stage[] = [];
+  // Rates in between may be no whole numbers, so the ratio that is left is kept as up : fromHz.
+  let up = toHz;
+  // A last halving leaves the transition as it shall be in the end; one before that keeps clear of it, or is left out.
+  for (let rate = fromHz; rate === 2 * toHz || rate >= 2.6 * toHz; rate /= 2, up *= 2) {
+    const share = rate === 2 * toHz ? PASS_SHARE : 2 - PASS_SHARE;
+    stages.push(createHalver((share * toHz) / 2 / rate));
+  }
+  const divisor = greatestCommonDivisor(fromHz, up);
+  if (up !== fromHz) stages.push(createPolyphase(up / divisor, fromHz / divisor));
+  return stages;
+}
+
+/**
+ * Changes from any rate to any other, without delay: silence is assumed before the first sample and after the last.
+ *
+ * @param fromHz 4,000–192,000
+ * @param toHz 4,000–192,000
+ */
+export function createResampler(fromHz: number, toHz: number): Resampler {
+  if (fromHz === toHz) return { push: (block) => block, flush: () => NOTHING };
+  const stages = createStages(fromHz, toHz);
+  let received = 0;
+  let answered = 0;
+  return {
+    push(block) {
+      received += block.length;
+      const output = stages.reduce((passed, stage) => stage.push(passed), block);
+      answered += output.length;
+      return output;
+    },
+    flush() {
+      let rest: Float32Array = NOTHING;
+      for (const stage of stages) {
+        const pushed = stage.push(rest);
+        const flushed = stage.flush();
+        rest = new Float32Array(pushed.length + flushed.length);
+        rest.set(pushed);
+        rest.set(flushed, pushed.length);
+      }
+      // Halving an odd number of samples rounds up: one output may lie past the end.
+      return rest.subarray(0, Math.ceil((received * toHz) / fromHz) - answered);
+    },
+  };
 }
