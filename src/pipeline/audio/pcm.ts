@@ -29,6 +29,7 @@ const BLOCK_BYTES = 64 * 1024;
 type Decode = (offset: number, count: number, into: readonly Float32Array[], out: number) => void;
 
 function decodeBytes(bytes: Uint8Array, table: Float32Array, channels: number): Decode {
+  if (channels === 2) return decodeBytePairs(bytes, table);
   return (offset, count, into, out) => {
     for (let channel = 0; channel < channels; channel++) {
       const target = into[channel] as Float32Array;
@@ -39,7 +40,19 @@ function decodeBytes(bytes: Uint8Array, table: Float32Array, channels: number): 
   };
 }
 
+/** The usual call: both sides in one pass take little more than half the time. */
+function decodeBytePairs(bytes: Uint8Array, table: Float32Array): Decode {
+  return (offset, count, into, out) => {
+    const [left, right] = into as [Float32Array, Float32Array];
+    for (let i = out, from = offset, end = out + count; i < end; i++, from += 2) {
+      left[i] = table[bytes[from] as number] as number;
+      right[i] = table[bytes[from + 1] as number] as number;
+    }
+  };
+}
+
 function decodeWords(words: Int16Array | Int32Array, scale: number, channels: number): Decode {
+  if (words instanceof Int16Array && channels === 2) return decodeWordPairs(words, scale);
   const width = words.BYTES_PER_ELEMENT;
   return (offset, count, into, out) => {
     for (let channel = 0; channel < channels; channel++) {
@@ -47,6 +60,16 @@ function decodeWords(words: Int16Array | Int32Array, scale: number, channels: nu
       for (let i = out, from = offset / width + channel, end = out + count; i < end; i++, from += channels) {
         target[i] = (words[from] as number) * scale;
       }
+    }
+  };
+}
+
+function decodeWordPairs(words: Int16Array, scale: number): Decode {
+  return (offset, count, into, out) => {
+    const [left, right] = into as [Float32Array, Float32Array];
+    for (let i = out, from = offset / 2, end = out + count; i < end; i++, from += 2) {
+      left[i] = (words[from] as number) * scale;
+      right[i] = (words[from + 1] as number) * scale;
     }
   };
 }
