@@ -23,10 +23,10 @@ function stem(path: string): string {
   return dot > 0 ? path.slice(0, path.length - name.length + dot) : path;
 }
 
-/** The last part of a path, for messages. */
+/** The last part of a path, on one line for messages. */
 export function fileName(path: AnyPath): string {
   const text = typeof path === "string" ? path : Buffer.from(path).toString();
-  return text.slice(text.lastIndexOf("/") + 1);
+  return text.slice(text.lastIndexOf("/") + 1).replace(/\p{Cc}+/gu, " ");
 }
 
 /** What became of reading a small file whole. */

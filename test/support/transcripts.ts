@@ -1,6 +1,6 @@
-import { fitTranscript } from "../../src/pipeline/asr/import.ts";
 import { parseTranscript } from "../../src/pipeline/asr/import/formats.ts";
 import { decodeSource } from "../../src/pipeline/asr/import/source.ts";
+import { fitTranscript } from "../../src/pipeline/asr/import.ts";
 import { CallsiftError, type ErrorCode } from "../../src/pipeline/errors.ts";
 import type { ChannelSound, Layout, Sound, Span, Transcript } from "../../src/pipeline/types.ts";
 

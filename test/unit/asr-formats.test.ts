@@ -47,7 +47,11 @@ const FIXTURES: Record<string, { voices: "roles" | "channels" | "speakers" | "no
 
 describe("formats of transcripts", () => {
   it("has a case for every fixture", () => {
-    expect(readdirSync(FOLDER).filter((name) => name !== "README.md").sort()).toEqual(Object.keys(FIXTURES).sort());
+    expect(
+      readdirSync(FOLDER)
+        .filter((name) => name !== "README.md")
+        .sort(),
+    ).toEqual(Object.keys(FIXTURES).sort());
   });
 
   for (const [name, { voices, timing }] of Object.entries(FIXTURES)) {
@@ -64,7 +68,8 @@ describe("formats of transcripts", () => {
       const roles = zh ? ZH_ROLES : EN_ROLES;
       if (voices === "roles") expect(utterances.map(({ role }) => role)).toEqual(roles);
       else expect(utterances.every(({ role }) => role === null)).toBe(true);
-      if (voices === "channels") expect(utterances.map((utterance) => utterance.channel)).toEqual(roles.map((role) => (role === "agent" ? 0 : 1)));
+      if (voices === "channels")
+        expect(utterances.map((utterance) => utterance.channel)).toEqual(roles.map((role) => (role === "agent" ? 0 : 1)));
       if (voices === "speakers") {
         const agent = utterances[0]?.speaker;
         expect(utterances.map(({ speaker }) => (speaker === agent ? "agent" : "customer"))).toEqual(roles);
@@ -82,7 +87,12 @@ describe("formats of transcripts", () => {
     expect(readFixture("callsift.zh.json").utterances.map(({ confidence }) => confidence)).toEqual([0.93, 0.93, null, null, null, null]);
     expect(readFixture("openai-verbose.en.json").utterances[0]?.confidence).toBeCloseTo(Math.exp(-0.21), 10);
     expect(readFixture("amazon-call-analytics.en.json").utterances[0]?.confidence).toBeCloseTo(0.9983, 10);
-    expect(readFixture("amazon-call-analytics.en.json").utterances[0]?.words[0]).toEqual({ text: "Thank", startMs: 440, endMs: 763, confidence: 0.9983 });
+    expect(readFixture("amazon-call-analytics.en.json").utterances[0]?.words[0]).toEqual({
+      text: "Thank",
+      startMs: 440,
+      endMs: 763,
+      confidence: 0.9983,
+    });
   });
 
   it("keeps exact times of words, cut to characters", () => {
@@ -162,7 +172,13 @@ describe("encodings and line ends", () => {
   }
 
   it("refuses what is no text", () => {
-    for (const bytes of [Buffer.from([0xc3, 0x28]), Buffer.from(vtt, "utf16le"), Buffer.from(vtt.replace("您好", "\0")), Buffer.from("RIFF\u0000\u0000"), Buffer.alloc(0)])
+    for (const bytes of [
+      Buffer.from([0xc3, 0x28]),
+      Buffer.from(vtt, "utf16le"),
+      Buffer.from(vtt.replace("您好", "\0")),
+      Buffer.from("RIFF\u0000\u0000"),
+      Buffer.alloc(0),
+    ])
       expect(failure(() => read(bytes, silent)).code).toBe("transcript/unreadable");
   });
 });

@@ -1,4 +1,4 @@
-import { subtract, totalMs, union } from "../timeline.ts";
+import { gaps, totalMs, union } from "../timeline.ts";
 import type { ChannelSound, Layout, Role, Span } from "../types.ts";
 import { createWithin, type Within } from "./within.ts";
 
@@ -51,7 +51,11 @@ export function attributeChannels(utterances: readonly Placed[], layout: Layout,
   const all = sounds.map(({ channel, speech }) => sideOf(channel, speech));
   const alone = sounds.map(({ channel, speech }) => {
     const others = sounds.filter((other) => other.channel !== channel).flatMap((other) => other.speech);
-    return sideOf(channel, subtract(speech, others));
+    const taken = createWithin(others);
+    return sideOf(
+      channel,
+      speech.flatMap((span) => gaps(taken(span), span)),
+    );
   });
   const matched = matchGroups(groupsOf(utterances), alone);
   for (const { group, channel } of matched.pairs) for (const member of group.members) channels[member] = channel;

@@ -2,10 +2,10 @@ import { type AnyPath, besideRecording, fileName, readSmallFile } from "../besid
 import { CallsiftError } from "../errors.ts";
 import type { Language, NoTranscript, Sound, Span, Transcript, Utterance, Word } from "../types.ts";
 import { attributeChannels } from "./attribute.ts";
-import { tooMany } from "./import/fields.ts";
+import { tooLong, tooMany } from "./import/fields.ts";
 import { clipToRecording, refuseOtherCall, refuseOverlaps } from "./import/fit.ts";
 import { formatOf, parseTranscript } from "./import/formats.ts";
-import { type ImportedTranscript, type ImportedUtterance, MAX_UTTERANCES } from "./import/imported.ts";
+import { type ImportedTranscript, type ImportedUtterance, MAX_CHARACTERS, MAX_UTTERANCES } from "./import/imported.ts";
 import { languageOf } from "./import/language.ts";
 import { decodeSource } from "./import/source.ts";
 import { estimateWords, exactWords, type Token, tokensOf } from "./import/words.ts";
@@ -13,7 +13,7 @@ import type { AsrEngine, ToTranscribe, TranscribeOptions } from "./port.ts";
 import { createWithin, type Within } from "./within.ts";
 
 /** A day of speech on both sides stays below; more is no transcript of a call. */
-const LIMITS = { bytes: 32 * 1024 * 1024, charactersOfAnUtterance: 200_000, words: 1_000_000 };
+const LIMITS = { bytes: 32 * 1024 * 1024, words: 1_000_000 };
 
 /** Tried in this order, `call.wav` → `call.transcript.json` first. */
 const ENDINGS = [".transcript.json", ".transcript.vtt", ".transcript.srt", ".vtt", ".srt", ".json"] as const;
@@ -102,11 +102,7 @@ export function fitTranscript(
 
 /** The text on one line, without control characters and halves of characters. */
 function cleaned(utterance: ImportedUtterance): ImportedUtterance {
-  if (utterance.text.length > LIMITS.charactersOfAnUtterance)
-    throw new CallsiftError(
-      "transcript/too-large",
-      `${utterance.where}: expected at most ${LIMITS.charactersOfAnUtterance} characters, got ${utterance.text.length}`,
-    );
+  if (utterance.text.length > MAX_CHARACTERS) throw tooLong(utterance.where, utterance.text.length);
   return {
     ...utterance,
     text: utterance.text

@@ -1,5 +1,5 @@
-import { invalid, tooMany } from "./fields.ts";
-import { type ImportedUtterance, MAX_UTTERANCES, NOBODY, type Voice } from "./imported.ts";
+import { invalid, tooLong, tooMany } from "./fields.ts";
+import { type ImportedUtterance, MAX_CHARACTERS, MAX_UTTERANCES, NOBODY, type Voice } from "./imported.ts";
 import { splitLabel, voiceOf } from "./voice.ts";
 import { tokensOf } from "./words.ts";
 
@@ -11,6 +11,8 @@ const TIME = /^(?:(\d{1,6}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,3}))?$/;
 
 /** Utterances of all cues; `isComment` says which blocks without times are no fault (NOTE, STYLE, REGION). */
 export function parseCues(text: string, isComment: (firstLine: string) => boolean): ImportedUtterance[] {
+  const arrows = countArrows(text);
+  if (arrows > MAX_UTTERANCES) throw tooMany(arrows);
   const lines = text.split(/\r\n|\n|\r/);
   const utterances: ImportedUtterance[] = [];
   let cue = 0;
@@ -31,12 +33,20 @@ export function parseCues(text: string, isComment: (firstLine: string) => boolea
       utterances[utterances.length - 1] = { ...last, text: `${last.text} ${cueText(block.join(" "))}` };
       continue;
     }
-    if (++cue > MAX_UTTERANCES) throw tooMany(text.split(ARROW).length - 1);
+    cue++;
     const where = `cue ${cue} (line ${first + timeLine + 1})`;
+    const characters = block.reduce((sum, line) => sum + line.length, 0);
+    if (characters > MAX_CHARACTERS) throw tooLong(where, characters);
     const { startMs, endMs } = timesOf(block[timeLine] as string, where);
     utterances.push(...utterancesOf(block.slice(timeLine + 1), startMs, endMs, where));
   }
   return utterances;
+}
+
+function countArrows(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(ARROW); at >= 0; at = text.indexOf(ARROW, at + ARROW.length)) count++;
+  return count;
 }
 
 function blank(line: string | undefined): boolean {

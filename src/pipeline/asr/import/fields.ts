@@ -1,5 +1,5 @@
 import { CallsiftError } from "../../errors.ts";
-import { MAX_UTTERANCES } from "./imported.ts";
+import { MAX_CHARACTERS, MAX_UTTERANCES } from "./imported.ts";
 
 /** Checked reading of fields; every failure names the field, what was expected and what came. */
 
@@ -32,6 +32,10 @@ export function utterancesOf(value: unknown, where: string): readonly unknown[] 
 
 export function tooMany(count: number): CallsiftError {
   return new CallsiftError("transcript/too-large", `expected at most ${MAX_UTTERANCES} utterances, got ${count}`);
+}
+
+export function tooLong(where: string, characters: number): CallsiftError {
+  return new CallsiftError("transcript/too-large", `${where}: expected at most ${MAX_CHARACTERS} characters, got ${characters}`);
 }
 
 export function stringOf(value: unknown, where: string): string {

@@ -48,4 +48,7 @@ export interface TranscriptFormat {
 /** No call has more; a file that does is no transcript of one. */
 export const MAX_UTTERANCES = 200_000;
 
+/** UTF-16 units of one utterance: three hours of speech without a break stay below. */
+export const MAX_CHARACTERS = 200_000;
+
 export const NOBODY: Voice = { role: null, channel: null, speaker: null };

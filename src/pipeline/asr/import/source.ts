@@ -8,7 +8,7 @@ export interface Source {
 }
 
 /** Far above any transcript, far below what exhausts the memory of JSON.parse. */
-const LIMITS = { depth: 64, containers: 2_000_000, membersOfAnObject: 10_000 };
+const LIMITS = { depth: 64, containers: 2_000_000, commas: 6_000_000, membersOfAnObject: 10_000 };
 
 /**
  * Text of a transcript file: UTF-8 (with or without BOM) or UTF-16 with BOM.
@@ -53,6 +53,7 @@ function decode(bytes: Uint8Array): string {
 function guardJson(text: string): void {
   const members: number[] = [];
   let containers = 0;
+  let commas = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -65,6 +66,9 @@ function guardJson(text: string): void {
         throw new CallsiftError("transcript/invalid", `expected JSON nested at most ${LIMITS.depth} deep, got deeper`);
       if (++containers > LIMITS.containers)
         throw new CallsiftError("transcript/too-large", `expected at most ${LIMITS.containers} JSON objects and arrays, got more`);
+    } else if (code === COMMA) {
+      if (++commas > LIMITS.commas)
+        throw new CallsiftError("transcript/too-large", `expected at most ${LIMITS.commas} JSON values, got more`);
     } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) members.pop();
     else if (code === COLON) {
       const count = (members.pop() ?? 0) + 1;
@@ -75,7 +79,7 @@ function guardJson(text: string): void {
   }
 }
 
-const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
+const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
 const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 
 function reasonOf(cause: unknown): string {
