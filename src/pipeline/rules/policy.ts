@@ -58,19 +58,34 @@ export interface Policy {
 /** Operators by id. */
 export type Operators = Readonly<Record<string, Operator>>;
 
-export interface PolicyOptions {
+export interface RuleOptions {
   readonly rules: readonly RuleSet[];
-  readonly form: Form;
+  /** Default DEFAULT_THRESHOLDS. */
   readonly thresholds?: Partial<Thresholds>;
+  /** Default all of operators/index.ts. */
   readonly operators?: Operators;
 }
 
 /**
- * Checks every rule's operators and options, fills in defaults and prepares them once for all calls.
+ * Rules and a form made ready to judge calls.
  *
  * @throws CallsiftError `rules/invalid` with all faults of all sets at once
  */
-export function compilePolicy({ rules: sets, form, thresholds = {}, operators = OPERATORS }: PolicyOptions): Policy {
+export function compilePolicy({ form, ...options }: RuleOptions & { readonly form: Form }): Policy {
+  const { rules, decisive } = compileRules(options);
+  return { rules, form, canonical: canonicalJson({ rules: decisive, form }) };
+}
+
+/**
+ * Checks every rule's operators and options, fills in defaults and prepares them once for all calls. `decisive` is plain data:
+ * everything that decides what the rules find.
+ *
+ * @throws CallsiftError `rules/invalid` with all faults of all sets at once
+ */
+export function compileRules({ rules: sets, thresholds = {}, operators = OPERATORS }: RuleOptions): {
+  readonly rules: CompiledRule[];
+  readonly decisive: readonly unknown[];
+} {
   const limits: Thresholds = { ...DEFAULT_THRESHOLDS, ...thresholds };
   const faults: Fault[] = [];
   const compiled: CompiledRule[] = [];
@@ -111,7 +126,7 @@ export function compilePolicy({ rules: sets, form, thresholds = {}, operators = 
     }
   }
   if (faults.length > 0) throw new CallsiftError("rules/invalid", describeFaults("rules", faults));
-  return { rules: compiled, form, canonical: canonicalJson({ rules: decisive, form }) };
+  return { rules: compiled, decisive };
 }
 
 type Leaf = Extract<CompiledCondition, { kind: "operator" }>;
