@@ -141,7 +141,7 @@ function branchHits(phrase: CompiledPhrase, bySound: boolean, lookUp: LookUp): H
   const hits: Hit[] = [];
   for (const branch of phrase.branches) {
     if (bySound && !branch.bySound) continue;
-    for (const occurrence of finder.branch(branch, { bySound, ignoreFillers })) {
+    for (const occurrence of finder.branch(branch, bySound, ignoreFillers)) {
       if (phrase.wholeUtterance && !isWhole(branch, occurrence, ignoreFillers, lookUp)) continue;
       hits.push({
         start: stream.from[occurrence.start] as number,

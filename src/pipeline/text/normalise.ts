@@ -24,6 +24,7 @@ const SKIP = 2;
 const DOT = 3;
 const POINT = "点".charCodeAt(0);
 const PERCENT = 0x25;
+const KEYCAP = 0x20e3;
 const DIGITS = ["零〇", "一幺", "二两", "三", "四", "五", "六", "七", "八", "九"];
 
 /** Marks of one base are looked at together up to here (Unicode's Stream-Safe text has 30), so hostile text stays linear. */
@@ -88,12 +89,43 @@ export class UnitBuffer {
   from: Int32Array;
   to: Int32Array;
   length = 0;
+  /** Where the words begin that the next unit goes on. */
+  #wordsFrom = 0;
+  /** Where the punctuation or space since the last unit began; -1 = there was none. */
+  #dropped = -1;
 
   constructor(capacity: number) {
     const size = Math.max(16, capacity);
     this.units = new Uint16Array(size);
     this.from = new Int32Array(size);
     this.to = new Int32Array(size);
+  }
+
+  /** Says that text begins: as a new one, or after a space on the words before. */
+  begin(joined: boolean, base: number): void {
+    if (!joined) this.#wordsFrom = this.length;
+    this.#dropped = joined ? base : -1;
+  }
+
+  /** Says that punctuation or space stands at `at`. */
+  drop(at: number): void {
+    if (this.#dropped < 0) this.#dropped = at;
+  }
+
+  /** Appends a unit of text; before it a space where one separates two words of spaced scripts. */
+  add(unit: number, from: number, to: number): void {
+    if (this.#dropped >= 0) {
+      if (this.length > this.#wordsFrom && isLetter(unit) && isLetter(this.units[this.length - 1] as number)) {
+        this.push(SPACE, this.#dropped, from);
+      }
+      this.#dropped = -1;
+    }
+    this.push(unit, from, to);
+  }
+
+  /** Whether the unit before is a digit with nothing dropped since. */
+  followsDigit(): boolean {
+    return this.#dropped < 0 && this.length > this.#wordsFrom && isDigit(this.units[this.length - 1] as number);
   }
 
   push(unit: number, from: number, to: number): void {
@@ -105,14 +137,13 @@ export class UnitBuffer {
   }
 
   #grow(): void {
-    const size = this.units.length * 2;
-    const grown = <T extends Uint16Array | Int32Array>(into: T, old: T): T => {
-      into.set(old);
-      return into;
-    };
-    this.units = grown(new Uint16Array(size), this.units);
-    this.from = grown(new Int32Array(size), this.from);
-    this.to = grown(new Int32Array(size), this.to);
+    const { units, from, to } = this;
+    this.units = new Uint16Array(this.length * 2);
+    this.from = new Int32Array(this.length * 2);
+    this.to = new Int32Array(this.length * 2);
+    this.units.set(units);
+    this.from.set(from);
+    this.to.set(to);
   }
 }
 
@@ -122,67 +153,43 @@ export class UnitBuffer {
  */
 export function appendNormalised(buffer: UnitBuffer, text: string, base = 0, joined = false): void {
   const fold = foldUnits();
-  const first = buffer.length;
-  const start = joined ? 0 : first;
-  // Where the punctuation or space since the last unit began; -1 = there was none.
-  let dropped = joined ? 0 : -1;
-
-  const emit = (unit: number, from: number, to: number): void => {
-    if (dropped >= 0) {
-      if (buffer.length > start && isLetter(unit) && isLetter(buffer.units[buffer.length - 1] as number)) {
-        buffer.push(SPACE, base + dropped, base + from);
-      }
-      dropped = -1;
-    }
-    buffer.push(unit, base + from, base + to);
-  };
-
-  /** Folds a cluster that the table does not know, or a base with marks; returns where it ends. */
-  const emitCluster = (from: number): number => {
-    const to = clusterEnd(text, from);
-    let letters = 0;
-    for (const character of text.slice(from, to).normalize("NFKC")) {
-      const code = character.codePointAt(0) as number;
-      if (/[\p{L}\p{N}]/u.test(character)) {
-        const folded = character.toUpperCase().toLowerCase();
-        for (let i = 0; i < folded.length; i++) {
-          const unit = folded.charCodeAt(i);
-          const known = fold[unit] as number;
-          emit(known > DOT ? known : unit, from, to);
-          letters++;
-        }
-      } else if (isMark(character)) {
-        if (letters > 0 && !isVariationSelector(code) && code !== 0x20e3) {
-          for (let i = 0; i < character.length; i++) emit(character.charCodeAt(i), from, to);
-        }
-      } else if (code === PERCENT) {
-        emit(PERCENT, from, to);
-      } else if (!/\p{Cf}/u.test(character) && dropped < 0) {
-        dropped = from;
-      }
-    }
-    return to;
-  };
-
+  buffer.begin(joined, base);
   for (let at = 0; at < text.length; ) {
     const known = fold[text.charCodeAt(at)] as number;
     const next = at + 1 < text.length ? text.charCodeAt(at + 1) : 0;
     // Only a unit outside the table can be a combining mark.
     if (known === UNKNOWN || (next >= 0x300 && fold[next] === UNKNOWN && isMark(codePointAt(text, at + 1)))) {
-      at = emitCluster(at);
+      const end = clusterEnd(text, at);
+      appendCluster(buffer, fold, text.slice(at, end), base + at);
+      at = end;
       continue;
     }
-    if (known > DOT) emit(known, at, at + 1);
-    else if (
-      known === DOT &&
-      dropped < 0 &&
-      buffer.length > start &&
-      isDigit(buffer.units[buffer.length - 1] as number) &&
-      isDigit(fold[next] as number)
-    )
-      emit(POINT, at, at + 1);
-    else if (known !== SKIP && dropped < 0) dropped = at;
+    if (known > DOT) buffer.add(known, base + at, base + at + 1);
+    else if (known === DOT && buffer.followsDigit() && isDigit(fold[next] as number)) buffer.add(POINT, base + at, base + at + 1);
+    else if (known !== SKIP) buffer.drop(base + at);
     at++;
+  }
+}
+
+/** Folds a character that the table does not know, or a base with its marks. */
+function appendCluster(buffer: UnitBuffer, fold: Uint16Array, cluster: string, from: number): void {
+  const to = from + cluster.length;
+  let letters = 0;
+  for (const character of cluster.normalize("NFKC")) {
+    const code = character.codePointAt(0) as number;
+    if (/[\p{L}\p{N}]/u.test(character)) {
+      const folded = character.toUpperCase().toLowerCase();
+      for (let i = 0; i < folded.length; i++) {
+        const known = fold[folded.charCodeAt(i)] as number;
+        buffer.add(known > DOT ? known : folded.charCodeAt(i), from, to);
+        letters++;
+      }
+    } else if (isMark(character)) {
+      // An emoji's variation selector or a keycap's frame is no letter.
+      if (letters === 0 || isVariationSelector(code) || code === KEYCAP) continue;
+      for (let i = 0; i < character.length; i++) buffer.add(character.charCodeAt(i), from, to);
+    } else if (code === PERCENT) buffer.add(PERCENT, from, to);
+    else if (!/\p{Cf}/u.test(character)) buffer.drop(from);
   }
 }
 

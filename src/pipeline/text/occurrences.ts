@@ -1,4 +1,5 @@
 import { BREAK, isDigit, isLetter, SPACE } from "./normalise.ts";
+import type { Gap } from "./pattern.ts";
 import { type Branch, type Edge, isNumeral, type Piece, type PieceSound, pairKey, soundPairKey } from "./phrase.ts";
 import { type SoundClasses, soundClasses } from "./pinyin.ts";
 import { groupPostings, PostingList, type Postings } from "./postings.ts";
@@ -13,7 +14,7 @@ export interface Occurrence {
 /** Finds the pieces of phrases in one stream. Every index is built when it is first needed. */
 export interface Finder {
   /** Where a branch is written, or with `bySound` where its audible pieces sound so too. In order of start. */
-  branch(branch: Branch, options: { bySound: boolean; ignoreFillers: boolean }): Occurrence[];
+  branch(branch: Branch, bySound: boolean, ignoreFillers: boolean): readonly Occurrence[];
   /** Characters and words of `[start, end)`, without hesitations if they are ignored. */
   tokens(start: number, end: number, ignoreFillers: boolean): number;
 }
@@ -120,36 +121,51 @@ export function createFinder(stream: Stream): Finder {
     return (table[end] as number) - (table[start] as number);
   };
 
+  /** Whether the piece's unit `k` stands at `at`; with `table`, or sounds like what does. */
+  const matches = (piece: Piece, table: SoundClasses | null, at: number, k: number): boolean =>
+    units[at] === piece.units[k] ||
+    (table !== null && soundsLike(table, units[at] as number, piece.sound?.classes[k] as readonly number[]));
+
   /** The whole piece around its unit `k` at `at`, or null. */
-  const around = (
-    matches: (at: number, k: number) => boolean,
-    piece: Piece,
-    at: number,
-    k: number,
-    ignoreFillers: boolean,
-  ): Occurrence | null => {
-    const length = piece.units.length;
+  const around = (piece: Piece, table: SoundClasses | null, at: number, k: number, ignoreFillers: boolean): Occurrence | null => {
+    const { length } = piece.units;
     const start = at - k;
     let plain = start > 0;
-    for (let i = 0; plain && i < length; i++) plain = matches(start + i, i);
+    for (let i = 0; plain && i < length; i++) plain = matches(piece, table, start + i, i);
     if (plain) return fits(piece, start, start + length) ? { start, end: start + length } : null;
-    if (!ignoreFillers || !hasSkips || !matches(at, k)) return null;
-    const last = walk(matches, at, k, length - 1, 1, eachNext);
-    const first = last < 0 ? -1 : walk(matches, at, k, 0, -1, eachPrevious);
+    if (!ignoreFillers || !hasSkips || length === 1 || !matches(piece, table, at, k)) return null;
+    const isAt = (place: number, unit: number): boolean => matches(piece, table, place, unit);
+    const last = walk(isAt, at, k, length - 1, 1, eachNext);
+    const first = last < 0 ? -1 : walk(isAt, at, k, 0, -1, eachPrevious);
     return first >= 0 && fits(piece, first, last + 1) ? { start: first, end: last + 1 } : null;
   };
 
   const fits = (piece: Piece, start: number, end: number): boolean =>
     isFree(piece.before, units[start - 1] as number) && isFree(piece.after, units[end] as number);
 
+  /** The pieces around all anchors, in order. */
+  const collect = (
+    piece: Piece,
+    table: SoundClasses | null,
+    anchors: Int32Array,
+    k: number,
+    ignoreFillers: boolean,
+  ): readonly Occurrence[] => {
+    const found: Occurrence[] = [];
+    for (const at of anchors) {
+      const occurrence = around(piece, table, at, k, ignoreFillers);
+      if (occurrence) found.push(occurrence);
+    }
+    return found;
+  };
+
   const written = (piece: Piece, ignoreFillers: boolean): readonly Occurrence[] => {
-    const { units: wanted, pairs: keys } = piece;
-    const matches = (at: number, k: number): boolean => units[at] === wanted[k];
-    if (keys.length === 0) return collect(singles().values(wanted[0] as number), (at) => around(matches, piece, at, 0, false));
+    const keys = piece.pairs;
+    if (keys.length === 0) return collect(piece, null, singles().values(piece.units[0] as number), 0, false);
     const index = pairs();
     let best = 0;
     let fewest = Number.POSITIVE_INFINITY;
-    for (let k = 0; k < keys.length && fewest > 1; k++) {
+    for (let k = 0; k < keys.length; k++) {
       const count = index.count(keys[k] as number);
       if (count === 0) return NOWHERE;
       if (count < fewest) {
@@ -157,7 +173,7 @@ export function createFinder(stream: Stream): Finder {
         best = k;
       }
     }
-    return collect(index.values(keys[best] as number), (at) => around(matches, piece, at, best, ignoreFillers));
+    return collect(piece, null, index.values(keys[best] as number), best, ignoreFillers);
   };
 
   const heard = (piece: Piece, sound: PieceSound, ignoreFillers: boolean): readonly Occurrence[] => {
@@ -174,33 +190,33 @@ export function createFinder(stream: Stream): Finder {
       }
     }
     const table = soundClasses(sound.mask);
-    const matches = (at: number, k: number): boolean =>
-      units[at] === piece.units[k] || soundsLike(table, units[at] as number, sound.classes[k] as readonly number[]);
-    const found = (sound.pairs[best] as readonly number[]).flatMap((key) =>
-      collect(index.values(key), (at) => around(matches, piece, at, best, ignoreFillers)),
-    );
-    return inOrder(found);
+    const keys = sound.pairs[best] as readonly number[];
+    return inOrder(keys.flatMap((key) => collect(piece, table, index.values(key), best, ignoreFillers)));
   };
+
+  const occurrences = (piece: Piece, bySound: boolean, ignoreFillers: boolean): readonly Occurrence[] =>
+    bySound && piece.sound ? heard(piece, piece.sound, ignoreFillers) : written(piece, ignoreFillers);
 
   return {
     tokens,
-    branch({ pieces, gaps }, { bySound, ignoreFillers }) {
+    branch({ pieces, gaps }, bySound, ignoreFillers) {
+      if (pieces.length === 1) return occurrences(pieces[0] as Piece, bySound, ignoreFillers);
       const places: (readonly Occurrence[])[] = [];
       for (const piece of pieces) {
-        const found = bySound && piece.sound ? heard(piece, piece.sound, ignoreFillers) : written(piece, ignoreFillers);
-        if (found.length === 0) return [];
+        const found = occurrences(piece, bySound, ignoreFillers);
+        if (found.length === 0) return NOWHERE;
         places.push(found);
       }
       let right = places.at(-1) as readonly Occurrence[];
       for (let i = pieces.length - 2; i >= 0; i--) {
-        const { min, max } = gaps[i] as { min: number; max: number };
+        const { min, max } = gaps[i] as Gap;
         right = followed(places[i] as readonly Occurrence[], right, (start, end) => {
           const all = tokens(start, end, false);
           if (tokens(start, end, ignoreFillers) > max || all > max + MAX_GAP_HESITATIONS) return "far";
           return all < min ? "near" : "fits";
         });
       }
-      return pieces.length === 1 ? [...right] : tightest(right);
+      return tightest(right);
     },
   };
 }
@@ -235,16 +251,6 @@ function soundsLike({ at, classes }: SoundClasses, unit: number, wanted: readonl
   const end = start + (start === 0 ? 0 : (classes[start] as number));
   for (let i = start + 1; i <= end; i++) if (wanted.includes(classes[i] as number)) return true;
   return false;
-}
-
-function collect(places: Int32Array, find: (at: number) => Occurrence | null): readonly Occurrence[] {
-  if (places.length === 0) return NOWHERE;
-  const found: Occurrence[] = [];
-  for (const at of places) {
-    const occurrence = find(at);
-    if (occurrence) found.push(occurrence);
-  }
-  return found;
 }
 
 function inOrder(occurrences: Occurrence[]): Occurrence[] {

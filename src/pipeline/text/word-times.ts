@@ -1,5 +1,5 @@
 import type { Span, Utterance, Word } from "../types.ts";
-import { normalise, SPACE } from "./normalise.ts";
+import { appendNormalised, SPACE, UnitBuffer } from "./normalise.ts";
 
 /** When, and how surely, a part of an utterance's text was said. */
 export interface TimedText {
@@ -9,45 +9,33 @@ export interface TimedText {
   words(start: number, end: number): { readonly count: number; readonly confidence: number | null };
 }
 
-/** Units of a folded text without its spaces. */
-interface Letters {
-  readonly text: string;
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
-}
-
-function lettersOf(text: string): Letters {
-  const folded = normalise(text);
-  const kept = Array.from(folded.starts, (_, i) => i).filter((i) => folded.text.charCodeAt(i) !== SPACE);
-  return {
-    text: kept.map((i) => folded.text[i]).join(""),
-    starts: kept.map((i) => folded.starts[i] as number),
-    ends: kept.map((i) => folded.ends[i] as number),
-  };
-}
-
 /**
  * Lays an utterance's words along its text. Both are compared folded, so punctuation, case and spaces do not matter. What agrees from
  * the front and from the back is exact; where the words differ from the text between, the difference is spread evenly; without
  * words the whole utterance is.
  */
 export function timeText(utterance: Utterance): TimedText {
-  const text = lettersOf(utterance.text);
-  // For each folded unit of the words: its word, its place in it, and the length of that word.
-  const owners: { readonly word: Word; readonly at: number; readonly of: number }[] = [];
-  let said = "";
-  for (const word of utterance.words) {
-    const letters = lettersOf(word.text).text;
-    for (let at = 0; at < letters.length; at++) owners.push({ word, at, of: letters.length });
-    said += letters;
-  }
+  const { words, startMs, endMs } = utterance;
+  const text = new UnitBuffer(utterance.text.length);
+  appendNormalised(text, utterance.text);
+  dropSpaces(text, 0);
+  // The words' units in a row, each with its word.
+  const said = new UnitBuffer(text.length);
+  const firstOf = new Int32Array(words.length + 1);
+  words.forEach((word, i) => {
+    firstOf[i] = said.length;
+    appendNormalised(said, word.text);
+    dropSpaces(said, firstOf[i] as number);
+    for (let at = firstOf[i] as number; at < said.length; at++) said.from[at] = i;
+  });
+  firstOf[words.length] = said.length;
 
-  const shorter = Math.min(text.text.length, said.length);
+  const shorter = Math.min(text.length, said.length);
   let front = 0;
-  while (front < shorter && text.text[front] === said[front]) front++;
+  while (front < shorter && text.units[front] === said.units[front]) front++;
   let back = 0;
-  while (back < shorter - front && text.text.at(-1 - back) === said.at(-1 - back)) back++;
-  const middle = text.text.length - front - back;
+  while (back < shorter - front && text.units[text.length - 1 - back] === said.units[said.length - 1 - back]) back++;
+  const middle = text.length - front - back;
   const saidMiddle = said.length - front - back;
 
   /** The place among the words' units of the boundary before the text's unit `i`. */
@@ -56,49 +44,73 @@ export function timeText(utterance: Utterance): TimedText {
     if (i >= front + middle) return i - middle + saidMiddle;
     return front + ((i - front) * saidMiddle) / middle;
   };
+  /** The text's units behind its characters; at least one, unless there is none. */
   const unitsOf = (start: number, end: number): [from: number, to: number] => {
-    const from = Math.min(firstAbove(text.ends, start), Math.max(0, text.ends.length - 1));
+    const from = Math.min(firstAbove(text.to, text.length, start), Math.max(0, text.length - 1));
     let to = from;
-    while (to < text.starts.length && (text.starts[to] as number) < end) to++;
-    return [from, Math.max(to, Math.min(from + 1, text.starts.length))];
+    while (to < text.length && (text.from[to] as number) < end) to++;
+    return [from, Math.max(to, Math.min(from + 1, text.length))];
   };
-  const ownersOf = (start: number, end: number): [first: number, last: number] => {
+  /** The words' units said there, first and last. */
+  const saidOf = (start: number, end: number): [first: number, last: number] => {
     const [from, to] = unitsOf(start, end);
-    const first = Math.min(Math.floor(place(from)), owners.length - 1);
-    return [first, Math.min(Math.max(first, Math.ceil(place(to)) - 1), owners.length - 1)];
+    const first = Math.min(Math.floor(place(from)), said.length - 1);
+    return [first, Math.min(Math.max(first, Math.ceil(place(to)) - 1), said.length - 1)];
+  };
+  /** The time of a boundary of one of the words' units; side 0 = its start, 1 = its end. */
+  const timeOf = (unit: number, side: 0 | 1): number => {
+    const index = said.from[unit] as number;
+    const word = words[index] as Word;
+    const first = firstOf[index] as number;
+    return word.startMs + ((word.endMs - word.startMs) * (unit + side - first)) / ((firstOf[index + 1] as number) - first);
   };
 
   return {
     time(start, end) {
-      const { startMs, endMs } = utterance;
-      if (owners.length === 0) {
-        const [from, to] = unitsOf(start, end);
-        const each = text.text.length === 0 ? 0 : (endMs - startMs) / text.text.length;
-        return inOrder(startMs + from * each, text.text.length === 0 ? endMs : startMs + to * each);
+      if (said.length > 0) {
+        const [first, last] = saidOf(start, end);
+        return inOrder(timeOf(first, 0), timeOf(last, 1));
       }
-      const [first, last] = ownersOf(start, end);
-      const a = owners[first] as (typeof owners)[number];
-      const b = owners[last] as (typeof owners)[number];
-      return inOrder(
-        a.word.startMs + ((a.word.endMs - a.word.startMs) * a.at) / a.of,
-        b.word.startMs + ((b.word.endMs - b.word.startMs) * (b.at + 1)) / b.of,
-      );
+      if (text.length === 0) return [startMs, endMs];
+      const [from, to] = unitsOf(start, end);
+      const each = (endMs - startMs) / text.length;
+      return inOrder(startMs + from * each, startMs + to * each);
     },
     words(start, end) {
-      if (owners.length === 0) return { count: 1, confidence: utterance.confidence };
-      const [first, last] = ownersOf(start, end);
-      const words = [...new Set(owners.slice(first, last + 1).map(({ word }) => word))];
-      const known = words.flatMap(({ confidence }) => (confidence === undefined ? [] : [confidence]));
-      const mean = known.length === 0 ? utterance.confidence : known.reduce((sum, value) => sum + value, 0) / known.length;
-      return { count: words.length, confidence: mean };
+      if (said.length === 0) return { count: 1, confidence: utterance.confidence };
+      const [first, last] = saidOf(start, end);
+      const from = said.from[first] as number;
+      const to = said.from[last] as number;
+      let sum = 0;
+      let known = 0;
+      for (let i = from; i <= to; i++) {
+        const { confidence } = words[i] as Word;
+        if (confidence === undefined) continue;
+        sum += confidence;
+        known++;
+      }
+      return { count: to - from + 1, confidence: known === 0 ? utterance.confidence : sum / known };
     },
   };
 }
 
-/** The index of the first value above the limit in an ascending list. */
-function firstAbove(values: readonly number[], limit: number): number {
+/** Takes the spaces out of a buffer from unit `start` on. */
+function dropSpaces(buffer: UnitBuffer, start: number): void {
+  let length = start;
+  for (let at = start; at < buffer.length; at++) {
+    if (buffer.units[at] === SPACE) continue;
+    buffer.units[length] = buffer.units[at] as number;
+    buffer.from[length] = buffer.from[at] as number;
+    buffer.to[length] = buffer.to[at] as number;
+    length++;
+  }
+  buffer.length = length;
+}
+
+/** The index of the first value above the limit among the first `length` of an ascending list. */
+function firstAbove(values: Int32Array, length: number, limit: number): number {
   let low = 0;
-  let high = values.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((values[middle] as number) > limit) high = middle;
