@@ -150,7 +150,7 @@ function spokenVoicemail(
   phrases: PhraseList,
   { voicemailSeconds, maxVoicemailTurns }: Static<typeof Options>,
 ): Seen | null {
-  if (!call.text || turnsOf(call.text.utterances).length > maxVoicemailTurns) return null;
+  if (!call.text || turnsOf(call, "any").length > maxVoicemailTurns) return null;
   const startMs = extentOf(allSpeech(call))?.[0] ?? call.text.utterances[0]?.startMs ?? 0;
   const match = phrases.find(call, "any", [0, startMs + toMs(voicemailSeconds)]).find(({ role }) => role !== "agent");
   return match ? { span: [match.startMs, match.endMs], confidence: Math.round(match.confidence * 90) / 100, quote: match.quote } : null;

@@ -1,9 +1,8 @@
 import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
-import { clip } from "../timeline.ts";
 import type { Detection, Span, Utterance } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
-import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf } from "./speech.ts";
+import { extentWithin, NO_TRANSCRIPT, noSpeech, speechOf } from "./speech.ts";
 import { compileWindow, type FindWindows, utterancesIn, WindowOption } from "./window.ts";
 import { compileWording, type PhraseList, type PhraseMatch, roleOf, soundOption, whoOption, wordingOption } from "./wording.ts";
 
@@ -111,7 +110,7 @@ const judgeAbsent: Judge = (options, phrases, windows) => (call) => {
 };
 
 function absence(call: OperatorCall, options: PhraseOptions, window: Span, utterances: readonly Utterance[]): Detection {
-  const [startMs, endMs] = extentOf(clip(speechOf(call, options.role), window)) ?? window;
+  const [startMs, endMs] = extentWithin(speechOf(call, options.role), window) ?? window;
   const confidence = meanConfidence(utterances);
   return {
     role: roleOf(options.role),

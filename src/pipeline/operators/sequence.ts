@@ -133,7 +133,7 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds }: Sequ
     if (!call.text) return NO_TRANSCRIPT;
     if (!answering.has(call.language))
       return { notAssessed: "no-wording", detail: `the rule lists no phrases for language "${call.language}"` };
-    const turns = turnsOf(call.text.utterances).filter(({ role }) => role === reply.role);
+    const turns = turnsOf(call, reply.role);
     const replies = answering.find(call, reply.role);
     const found: Detection[] = [];
     let judgedUntilMs = 0;

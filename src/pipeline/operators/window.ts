@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
 import type { Span } from "../types.ts";
 import type { OperatorCall } from "./define.ts";
-import { extentOf, firstSpeech, lastSpeech, speechOf, toMs, turnsOf, utterancesOf } from "./speech.ts";
+import { firstSpeechEndMs, lastSpeechStartMs, speechOf, toMs, turnsOf, utterancesOf } from "./speech.ts";
 import { compileWording, soundOption, type Who, whoOption, wordingOption } from "./wording.ts";
 
 const Anchor = Type.Object(
@@ -59,22 +59,20 @@ export function compileWindow(options: WindowOptions | undefined, who: Who): Fin
 
 function firstWindow({ of, seconds, turns }: WindowOptions, who: Who): FindWindows {
   return (call) => {
-    const speech = extentOf(speechOf(call, who));
-    if (!speech) return null;
+    if (speechOf(call, who).length === 0) return null;
     let endMs = call.durationMs;
-    if (seconds !== undefined) endMs = of === "call" ? toMs(seconds) : (firstSpeech(call, who, toMs(seconds))?.[1] ?? 0);
-    if (turns !== undefined) endMs = Math.min(endMs, rolesTurns(call, who)[turns - 1]?.endMs ?? endMs);
+    if (seconds !== undefined) endMs = of === "call" ? toMs(seconds) : firstSpeechEndMs(call, who, toMs(seconds));
+    if (turns !== undefined) endMs = Math.min(endMs, turnsOf(call, who)[turns - 1]?.endMs ?? endMs);
     return [[0, Math.min(endMs, call.durationMs)]];
   };
 }
 
 function lastWindow({ of, seconds, turns }: WindowOptions, who: Who): FindWindows {
   return (call) => {
-    const speech = extentOf(speechOf(call, who));
-    if (!speech) return null;
+    if (speechOf(call, who).length === 0) return null;
     let startMs = 0;
-    if (seconds !== undefined) startMs = of === "call" ? call.durationMs - toMs(seconds) : (lastSpeech(call, who, toMs(seconds))?.[0] ?? 0);
-    if (turns !== undefined) startMs = Math.max(startMs, rolesTurns(call, who).at(-turns)?.startMs ?? startMs);
+    if (seconds !== undefined) startMs = of === "call" ? call.durationMs - toMs(seconds) : lastSpeechStartMs(call, who, toMs(seconds));
+    if (turns !== undefined) startMs = Math.max(startMs, turnsOf(call, who).at(-turns)?.startMs ?? startMs);
     return [[Math.max(startMs, 0), call.durationMs]];
   };
 }
@@ -85,7 +83,7 @@ function anchoredWindows({ at, seconds, turns, anchor }: WindowOptions, who: Who
   const startBefore = (call: OperatorCall, atMs: number): number => {
     let startMs = seconds === undefined ? 0 : Math.max(atMs - toMs(seconds), 0);
     if (turns !== undefined) {
-      const turn = rolesTurns(call, who)
+      const turn = turnsOf(call, who)
         .filter((earlier) => earlier.startMs < atMs)
         .at(-turns);
       startMs = Math.max(startMs, turn?.startMs ?? startMs);
@@ -95,7 +93,7 @@ function anchoredWindows({ at, seconds, turns, anchor }: WindowOptions, who: Who
   const endAfter = (call: OperatorCall, atMs: number): number => {
     let endMs = seconds === undefined ? call.durationMs : Math.min(atMs + toMs(seconds), call.durationMs);
     if (turns !== undefined) {
-      const turn = rolesTurns(call, who).filter((later) => later.endMs > atMs)[turns - 1];
+      const turn = turnsOf(call, who).filter((later) => later.endMs > atMs)[turns - 1];
       endMs = Math.min(endMs, turn?.endMs ?? endMs);
     }
     return endMs;
@@ -110,11 +108,6 @@ function anchoredWindows({ at, seconds, turns, anchor }: WindowOptions, who: Who
       return [[startBefore(call, hit.startMs), endAfter(call, hit.endMs)]];
     });
   };
-}
-
-function rolesTurns(call: OperatorCall, who: Who) {
-  const turns = turnsOf(call.text?.utterances ?? []);
-  return who === "any" ? turns : turns.filter(({ role }) => role === who);
 }
 
 /** That side's utterances at least partly inside the window. */
