@@ -72,7 +72,7 @@ const HANDLED = [
 ];
 const HANDLED_LIMITS = ["audio/too-many-channels", "audio/bad-rate"];
 
-describe.each(FFMPEGS.map(({ path, source }, at) => ({ path, source, count: at === 0 ? 100 : 12 })))(
+describe.each(FFMPEGS.map(({ path, source }, at) => ({ path, source, count: at === 0 ? 100 : 6 })))(
   "damaged recordings, with the $source ffmpeg",
   ({ path: ffmpegPath, count }) => {
     it.each(CODERS)("%s: every mutation opens or fails with a code, and leaves nothing behind", async (file, args) => {

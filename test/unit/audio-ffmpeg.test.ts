@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { createReportReader, decodeArguments } from "../../src/pipeline/audio/ffmpeg.ts";
 import { type OpenOptions, openRecording } from "../../src/pipeline/audio/open.ts";
@@ -155,6 +156,25 @@ describe("a run of ffmpeg", () => {
       message: "ffmpeg cannot decode the file: broken",
     });
     await until(() => !isRunning(Number(readFileSync(pids, "utf8"))));
+  });
+
+  it("does not outlive a process that exits in the middle of it, nor do its files", async () => {
+    const pids = folder.file("pids-4");
+    const hanging = script("hanging-4", `sleep 300 & echo $! $$ > ${pids}; sleep 300`);
+    const module = new URL("../../src/pipeline/audio/open.ts", import.meta.url).href;
+    const code = `const { openRecording } = await import(${JSON.stringify(module)});
+      openRecording({ name: "a", path: ${JSON.stringify(mp3)} }, ${JSON.stringify({ ffmpegPath: hanging, tempRoot })}).catch(() => {});
+      const { existsSync } = await import("node:fs");
+      setInterval(() => existsSync(${JSON.stringify(pids)}) && process.exit(0), 20);`;
+    execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code]);
+    for (const pid of readFileSync(pids, "utf8").trim().split(" ")) await until(() => !isRunning(Number(pid)));
+    expect(readdirSync(tempRoot)).toEqual([]);
+  });
+
+  it("has a low priority", async () => {
+    const seen = folder.file("nice");
+    await expect(open({ ffmpegPath: script("polite", `nice > ${seen}; exit 1`) })).rejects.toMatchObject({ code: "audio/unreadable" });
+    expect(Number(readFileSync(seen, "utf8"))).toBe(Math.min(19, getPriority() + 10));
   });
 
   it("does not begin once aborted", async () => {
