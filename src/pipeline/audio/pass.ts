@@ -60,7 +60,7 @@ export async function hear(call: ToHear, detector: SpeechDetector, options: Hear
   const { durationMs, nativeRate } = sound;
   const hopMs = (detector.hop * 1000) / detector.sampleRate;
   const spans = probability.map((track, channel): readonly Span[] => {
-    const levelsDb = Float32Array.from(measures.channels[channel]?.levels ?? [], levelDb);
+    const levelsDb = new Float32Array(measures.channels[channel]?.levels ?? []).map(levelDb);
     return speechSpans({ probability: track, hopMs, levelsDb, frameMs: FRAME_MS, durationMs }, options.spans);
   });
   const examined = examine({

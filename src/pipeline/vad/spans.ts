@@ -85,7 +85,8 @@ export function speechSpans(track: SpeechTrack, options: Partial<SpanOptions> = 
 function runs(probability: Float32Array, { threshold, release }: SpanOptions): [number, number][] {
   const found: [number, number][] = [];
   let first = -1;
-  for (const [hop, value] of probability.entries()) {
+  for (let hop = 0; hop < probability.length; hop++) {
+    const value = probability[hop] as number;
     if (first < 0 && value >= threshold) first = hop;
     else if (first >= 0 && value < release) {
       found.push([first, hop]);
@@ -104,13 +105,25 @@ interface Levels {
 
 /** The mean of three frames each, so that one loud frame is no sound and one quiet one no pause. */
 function smoothed(levelsDb: Float32Array): Float32Array {
-  const audible = levelsDb.map((level) => Math.max(level, SILENT_DB));
-  return audible.map((level, at) => ((audible[at - 1] ?? level) + level + (audible[at + 1] ?? level)) / 3);
+  const smooth = new Float32Array(levelsDb.length);
+  const audible = (at: number) => Math.max(levelsDb[Math.min(Math.max(at, 0), levelsDb.length - 1)] as number, SILENT_DB);
+  for (let at = 0; at < smooth.length; at++) smooth[at] = (audible(at - 1) + audible(at) + audible(at + 1)) / 3;
+  return smooth;
 }
 
-/** The value that a share of the values lies below; the silent level where there are none. */
-function percentile(values: Float32Array, share: number): number {
-  return values.slice().sort()[Math.floor(values.length * share)] ?? SILENT_DB;
+/** The level that a share of the values lies below, to half a dB; the silent level where there are none. */
+function percentile(levelsDb: Float32Array, share: number): number {
+  const histogram = new Uint32Array(2 * -SILENT_DB + 1);
+  for (const level of levelsDb) {
+    const at = Math.min(Math.round(2 * (level - SILENT_DB)), histogram.length - 1);
+    histogram[at] = (histogram[at] as number) + 1;
+  }
+  let below = 0;
+  for (const [at, count] of histogram.entries()) {
+    below += count;
+    if (below > levelsDb.length * share) return SILENT_DB + at / 2;
+  }
+  return SILENT_DB;
 }
 
 /** The stretch without its pauses of at least `splitMs`. */
