@@ -1,11 +1,16 @@
 import Type from "typebox";
 import { isBackChannel } from "../text/fillers.ts";
-import { clip, overlap, totalMs, union } from "../timeline.ts";
+import { clip, lengthOf, overlap, totalMs, union } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
 import { extentOf, otherRole, SIDES_UNKNOWN, toMs, toSeconds } from "./speech.ts";
 import { roleOption } from "./wording.ts";
 import { spokenWithin } from "./words.ts";
+
+/** Without words: nobody's 嗯 or 对对对 lasts longer than this, ms … */
+const LONGEST_BACK_CHANNEL_MS = 800;
+/** … in one breath. */
+const BREATH_MS = 300;
 
 /**
  * One side starts to speak into the other's turn and keeps on (domain.md D-11). Times come from the sound, because word times of
@@ -65,7 +70,11 @@ export const interruption = defineOperator({
         if (spokenMs < toMs(minSpokenSeconds) || totalMs(both) < toMs(minOverlapSeconds) || turnMs < toMs(minTurnSeconds)) return [];
         const span: Span = [onsetMs, extentOf(both)?.[1] ?? turn[1]];
         const words = spokenWithin(call, role, span);
-        if (words !== "" && !backChannels && isBackChannel(words, call.language)) return [];
+        const listens =
+          words === ""
+            ? union(clip(own, turn), BREATH_MS).every((breath) => lengthOf(breath) <= LONGEST_BACK_CHANNEL_MS)
+            : isBackChannel(words, call.language);
+        if (listens && !backChannels) return [];
         return [
           {
             role,

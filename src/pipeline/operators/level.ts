@@ -66,9 +66,9 @@ export const level = defineOperator({
       const levels = channel.speechLevels.filter(({ startMs, endMs }) => endMs - startMs >= MIN_STRETCH_MS);
       const head = levels[0];
       const tail = levels.at(-1);
-      if (!head || !tail) return noSpeech(role);
       const measuredMs = durationMs(levels);
-      if (measuredMs < toMs(minSpeechSeconds)) {
+      if (channel.speech.length === 0) return noSpeech(role);
+      if (!head || !tail || measuredMs < toMs(minSpeechSeconds)) {
         return { notAssessed: "too-little-speech", detail: `${Math.round(measuredMs / 1000)} s of measured speech` };
       }
       const found: Detection[] = [];
