@@ -59,7 +59,20 @@ export function gaps(spans: readonly Span[], [startMs, endMs]: Span): Span[] {
 /** Time covered by `a` and not by `b`. */
 export function subtract(a: readonly Span[], b: readonly Span[]): Span[] {
   const holes = union(b);
-  return union(a).flatMap((span) => gaps(holes, span));
+  const left: Span[] = [];
+  let hole = 0;
+  for (const [startMs, endMs] of union(a)) {
+    let cursorMs = startMs;
+    // Both lists ascend, so a hole that ends before this span touches none of the later ones.
+    while (hole < holes.length && (holes[hole] as Span)[1] <= startMs) hole++;
+    for (let at = hole; at < holes.length && (holes[at] as Span)[0] < endMs; at++) {
+      const [holeStartMs, holeEndMs] = holes[at] as Span;
+      if (holeStartMs > cursorMs) left.push([cursorMs, holeStartMs]);
+      cursorMs = Math.max(cursorMs, holeEndMs);
+    }
+    if (cursorMs < endMs) left.push([cursorMs, endMs]);
+  }
+  return left;
 }
 
 /** The parts of the spans inside `window`. */
