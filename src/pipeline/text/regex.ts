@@ -13,7 +13,7 @@ export interface Regex {
  * Characters that the search for further matches of one expression may read in one text: each match is linear, but finding all of
  * them can read the rest of the text again for each. Real utterances stay far below.
  */
-const READ_LIMIT = 4_000_000;
+const READ_LIMIT = 1_000_000;
 
 /** Whether a pattern is written as a regular expression, `/…/`. */
 export function isRegex(pattern: string): boolean {
@@ -44,15 +44,10 @@ function compile(pattern: string, source: string): RE2JS {
     return RE2JS.compile(source, RE2JS.CASE_INSENSITIVE);
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
-    // RE2JS names the faulty piece, not its place.
-    const piece = (error as { input?: unknown }).input;
-    const at = typeof piece === "string" ? pattern.indexOf(piece) : -1;
-    throw new CallsiftError(
-      "rules/invalid",
-      `${badPattern(pattern, Math.max(0, at), "a regular expression of RE2").message}: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    // RE2JS names the fault and the faulty piece, not its place; the flag it puts before the whole is none of the author's.
+    const { error: fault, input } = error as { error?: unknown; input?: unknown };
+    const piece = typeof input === "string" ? input.replace(/^\(\?i\)/, "") : "";
+    const { message } = badPattern(pattern, Math.max(0, pattern.indexOf(piece)), "a regular expression of RE2");
+    throw new CallsiftError("rules/invalid", `${message}, got: ${typeof fault === "string" ? fault : error.message}`, { cause: error });
   }
 }
