@@ -36,10 +36,14 @@ async function serve(order: Order): Promise<void> {
   }
 }
 
+async function close(): Promise<void> {
+  // Without the native session's release a thread that ends may take the process with it.
+  await detector?.[Symbol.asyncDispose]();
+  port?.close();
+}
+
+// One after the other: the end comes after what runs.
+let last = Promise.resolve();
 port.on("message", (order: Order | null) => {
-  if (order) void serve(order);
-  else {
-    // Without the native session's release a thread that ends may take the process with it.
-    void Promise.resolve(detector?.[Symbol.asyncDispose]()).finally(() => port.close());
-  }
+  last = last.then(() => (order ? serve(order) : close()));
 });

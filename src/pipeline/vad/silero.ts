@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { CallsiftError } from "../errors.ts";
 import { hopsIn } from "./blocks.ts";
 import type { SpeechDetector, VadEngine } from "./port.ts";
-import { SILERO_SHA256, sileroPath } from "./silero-weights.ts";
+import { readSileroWeights, SILERO_SHA256 } from "./silero-weights.ts";
 
 /** Samples a probability is for: 32 ms at 8 kHz. */
 const CHUNK = 256;
@@ -26,19 +24,8 @@ export const silero = {
   open: openSilero,
 } as const satisfies VadEngine;
 
-async function readWeights(): Promise<Uint8Array> {
-  const path = sileroPath();
-  const cure = "run `npm run build` in callsift's folder to make it again";
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new CallsiftError("vad/unavailable", `the speech detector's weights cannot be read at ${path}: ${cure}`, { cause });
-  });
-  const hash = createHash("sha256").update(bytes).digest("hex");
-  if (hash === SILERO_SHA256) return bytes;
-  throw new CallsiftError("vad/unavailable", `${path} is damaged: expected sha256 ${SILERO_SHA256}, found ${hash}; ${cure}`);
-}
-
 async function openSilero(): Promise<SpeechDetector> {
-  const weights = await readWeights();
+  const weights = await readSileroWeights();
   // biome-ignore lint/style/noProcessEnv: the native library asks getenv() as it loads; without this it writes a device id into the user's cache folder and carries an uploader. Workers get here with SHARE_ENV, a copy would not reach it.
   process.env.ORT_DISABLE_TELEMETRY = "1";
   const { InferenceSession, Tensor } = await import("onnxruntime-node");
