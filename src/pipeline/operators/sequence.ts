@@ -56,6 +56,7 @@ const Options = Type.Object(
       default: 3,
     }),
     withinSeconds: Type.Optional(Type.Number({ description: "reply: and within so many seconds.", minimum: 0.1, maximum: 86_400 })),
+    once: Type.Boolean({ description: "reply: at most one finding a call, where the reply is first missing.", default: true }),
     steps: Type.Optional(
       Type.Array(
         Type.Object(
@@ -114,7 +115,7 @@ interface Trigger {
   readonly weak: boolean;
 }
 
-function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds }: SequenceOptions): Detect {
+function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds, once }: SequenceOptions): Detect {
   if (!reply) throw new CallsiftError("rules/invalid", 'mode "reply": expected reply, got none');
   if (!trigger && !wait) throw new CallsiftError("rules/invalid", 'mode "reply": expected a trigger or a wait, got neither');
   const asking =
@@ -138,6 +139,7 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds }: Sequ
     const found: Detection[] = [];
     let judgedUntilMs = 0;
     for (const asked of triggersOf(call)) {
+      if (once && found.length > 0) break;
       // A second complaint while the first still waits for its apology is the same fault.
       if (asked.startMs < judgedUntilMs) continue;
       const due = turns.filter(({ endMs }) => endMs > asked.endMs).slice(0, withinTurns);

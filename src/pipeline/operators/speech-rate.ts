@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { countUnits } from "../text/index-text.ts";
 import { clip, totalMs, union } from "../timeline.ts";
-import type { Detection, Language, Utterance } from "../types.ts";
+import type { Detection, Language, Span, Utterance } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
 import { NO_TRANSCRIPT, toMs, utterancesOf } from "./speech.ts";
 import { roleOption } from "./wording.ts";
@@ -59,7 +59,7 @@ interface Paced {
   readonly ms: number;
 }
 
-/** Speaks too fast or too slowly (domain.md D-12). Needs no word times: an utterance's own, and the speech heard in it, are enough. */
+/** Speaks too fast or too slowly (domain.md D-12). Without word times an utterance's own, and the speech heard in it, are enough. */
 export const speechRate = defineOperator({
   id: "speech-rate",
   description: { zh: "语速过快或过慢", en: "Speaks too fast or too slowly" },
@@ -90,10 +90,14 @@ export const speechRate = defineOperator({
   },
 });
 
+/** Time that was spoken, short pauses in it: by the words where their times are known, else by the sound, else all of it. */
 function pace(call: OperatorCall, utterance: Utterance, { role, pauseSeconds }: Static<typeof Options>): Paced {
-  const { startMs, endMs } = utterance;
-  const heard = call.speech ? clip(union(call.speech[role], toMs(pauseSeconds)), [startMs, endMs]) : [];
-  return { utterance, units: countUnits(utterance.text, call.language), ms: heard.length > 0 ? totalMs(heard) : endMs - startMs };
+  const { startMs, endMs, timing, words } = utterance;
+  const pauseMs = toMs(pauseSeconds);
+  const exact = timing === "exact" ? words.map((word): Span => [word.startMs, word.endMs]) : [];
+  const spoken = exact.length > 0 ? exact : call.speech ? clip(call.speech[role], [startMs, endMs]) : [];
+  const ms = totalMs(union(spoken, pauseMs));
+  return { utterance, units: countUnits(utterance.text, call.language), ms: ms > 0 ? ms : endMs - startMs };
 }
 
 function perMinute(paced: readonly Paced[]): number {
