@@ -62,6 +62,7 @@ describe("a match by sound", () => {
   it.each<[text: string, pattern: string, expected: string[], options?: PhraseOptions]>([
     ["我们包本的", "保本", ["~包本"]],
     ["我们包本的", "保本", [], {}],
+    ["我们包本的", "保本", [], { sound: true, language: "en" }],
     ["我要投足", "投诉", []],
     ["我要头诉", "投诉", ["~头诉"]],
     ["你神警病", "神经病", ["~神警病"]],

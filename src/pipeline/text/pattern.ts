@@ -28,6 +28,7 @@ export const MAX_PATTERN = 1000;
 const MAX_BRANCHES = 256;
 const MAX_DEPTH = 8;
 const MAX_GAP = 60;
+const SIGNS = "()[]{}|*?\\";
 const STAR: Gap = { min: 0, max: 12 };
 const ONE: Gap = { min: 1, max: 1 };
 
@@ -89,7 +90,11 @@ export function expandPattern(pattern: string): RawBranch[] {
         if (at >= pattern.length) throw badPattern(pattern, at, 'a character after "\\"');
         at++;
         follow([[pattern[at - 1] as string]], start);
-      } else follow([[character]], start);
+      } else {
+        // Plain text up to the next sign, in one step.
+        while (at < pattern.length && !SIGNS.includes(pattern[at] as string)) at++;
+        follow([[pattern.slice(start, at)]], start);
+      }
     }
     return branches;
   };

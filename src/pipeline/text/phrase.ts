@@ -14,7 +14,7 @@ export interface PhraseOptions {
   readonly except?: readonly string[];
   /** The phrase must be all that was said in the utterance, hesitations aside. */
   readonly wholeUtterance?: boolean;
-  /** Whose hesitations are passed over. Default: those of both. */
+  /** What the phrase is written in; an English one is never matched by sound. Default: Chinese, or both. */
   readonly language?: Language;
 }
 
@@ -23,7 +23,6 @@ export interface CompiledPhrase {
   readonly source: string;
   readonly ignoreFillers: boolean;
   readonly wholeUtterance: boolean;
-  readonly language: Language | null;
   readonly bySound: boolean;
   readonly except: readonly CompiledPhrase[];
   /** null for a regular expression. */
@@ -89,17 +88,16 @@ export function soundPairKey(left: number, right: number): number {
  * pieces of two must agree without the options of `sound`; longer ones with them.
  */
 export function compilePhrase(pattern: string, options: PhraseOptions = {}): CompiledPhrase {
-  const { sound = false, ignoreFillers = true, except = [], wholeUtterance = false, language = null } = options;
+  const { sound = false, ignoreFillers = true, except = [], wholeUtterance = false, language = "zh" } = options;
   const regex = isRegex(pattern) ? compileRegex(pattern) : null;
-  const mask = sound === false ? null : soundMask(sound === true ? {} : sound);
+  const mask = sound === false || language === "en" ? null : soundMask(sound === true ? {} : sound);
   const branches = regex ? [] : expandPattern(pattern).flatMap((raw) => branchesOf(raw, mask));
   if (!regex && branches.length === 0) throw badPattern(pattern, 0, "at least one letter, digit or Chinese character");
-  const rest = { sound, ignoreFillers, ...(language ? { language } : {}) };
+  const rest: PhraseOptions = { sound, ignoreFillers, language };
   return {
     source: pattern,
     ignoreFillers,
     wholeUtterance,
-    language,
     bySound: branches.some((branch) => branch.bySound),
     except: except.map((longer) => compilePhrase(longer, rest)),
     branches,

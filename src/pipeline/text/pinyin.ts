@@ -46,6 +46,7 @@ function keyOf(syllable: string, mask: number): string {
 }
 
 const FIRST_HAN = 0x4e00;
+const SIXTY_FOUR = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const DIGIT_SYLLABLES = ["ling", "yi", "er liang", "san", "si", "wu", "liu", "qi", "ba", "jiu"];
 
 interface Readings {
@@ -77,16 +78,14 @@ function loadReadings(): Readings {
   };
   const sets = READING_SETS.split(",").map(add);
   const at = new Uint16Array(0x10000);
-  const value = (code: number): number => {
-    if (code >= 0x61) return code - 0x61 + 26;
-    if (code >= 0x41 && code !== 0x5f) return code - 0x41;
-    return code === 0x2d ? 62 : code === 0x5f ? 63 : code - 0x30 + 52;
-  };
-  for (let i = 0; i < READING_CODES.length; i += 2) {
-    at[FIRST_HAN + i / 2] = sets[value(READING_CODES.charCodeAt(i)) * 64 + value(READING_CODES.charCodeAt(i + 1))] as number;
+  const digit = new Uint8Array(128);
+  for (let value = 0; value < SIXTY_FOUR.length; value++) digit[SIXTY_FOUR.charCodeAt(value)] = value;
+  for (let i = 0, unit = FIRST_HAN; i < READING_CODES.length; i += 2, unit++) {
+    const set = ((digit[READING_CODES.charCodeAt(i)] as number) << 6) | (digit[READING_CODES.charCodeAt(i + 1)] as number);
+    at[unit] = sets[set] as number;
   }
-  DIGIT_SYLLABLES.forEach((set, digit) => {
-    at[0x30 + digit] = add(set);
+  DIGIT_SYLLABLES.forEach((set, value) => {
+    at[0x30 + value] = add(set);
   });
   readings = { syllables: [...idOf.keys()], at, ids: Uint16Array.from(ids) };
   return readings;
