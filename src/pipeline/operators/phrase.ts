@@ -46,13 +46,15 @@ export const phrase = defineOperator({
   },
   options: Options,
   needs: ({ role }) => (role === "any" ? ["transcript"] : ["transcript", "roles"]),
-  // What was heard stays heard; what was not heard may lie in the sound that is lost.
-  unfitFor: ({ mode, minCount, window }) => {
-    if (mode === "present" || (mode === "count" && minCount === undefined)) return [];
-    return window?.at === "first" ? ["drop-outs", "too-low"] : ["drop-outs", "too-low", "truncated"];
+  // A leak puts words in the other's mouth; what was not heard may lie in the sound that is lost.
+  unfitFor({ mode, minCount, role, window }) {
+    const fromLeaks = role === "any" ? [] : (["cross-talk"] as const);
+    if (mode === "present" || (mode === "count" && minCount === undefined)) return fromLeaks;
+    return [...fromLeaks, "drop-outs", "too-low", ...(window?.at === "first" ? [] : (["truncated"] as const))];
   },
   messages: {
-    found: { zh: "说了“{phrase}”", en: 'said "{phrase}"' },
+    found: { zh: "说了“{quote}”", en: 'said "{quote}"' },
+    "by-sound": { zh: "“{quote}”听起来像“{phrase}”", en: '"{quote}" sounds like "{phrase}"' },
     absent: { zh: "没有说规定用语", en: "none of the expected phrases was said" },
     "too-few": { zh: "只说了 {count} 次，至少应为 {limit} 次", en: "said {count} times, at least {limit} expected" },
     "too-many": { zh: "说了 {count} 次，至多应为 {limit} 次", en: "said {count} times, at most {limit} expected" },
@@ -165,7 +167,7 @@ function toDetection(match: PhraseMatch, options: PhraseOptions): Detection {
     quote: match.quote,
     confidence: match.confidence,
     ...(isWeak(match, options) ? { weak: true } : {}),
-    data: { phrase: match.phrase, match: match.by },
+    data: { ...(match.by === "sound" ? { kind: "by-sound" } : {}), phrase: match.phrase, match: match.by },
   };
 }
 

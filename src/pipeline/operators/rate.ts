@@ -30,7 +30,7 @@ export const rate = defineOperator({
     { additionalProperties: false },
   ),
   needs: ({ role }) => (role === "any" ? ["transcript"] : ["transcript", "roles"]),
-  unfitFor: () => ["drop-outs"],
+  unfitFor: ({ role }) => (role === "any" ? ["drop-outs"] : ["drop-outs", "cross-talk"]),
   messages: {
     found: {
       zh: "每分钟 {perMinute} 次（上限 {limitPerMinute}）：{words}",

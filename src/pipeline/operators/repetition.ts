@@ -134,7 +134,7 @@ export const repetition = defineOperator({
   description: { zh: "反复询问同一个问题", en: "Asks the same thing again and again" },
   options: Options,
   needs: () => ["transcript", "roles"],
-  unfitFor: () => [],
+  unfitFor: () => ["cross-talk"],
   messages: { found: { zh: "同一问题问了 {times} 次：{askedAt}", en: "asked the same thing {times} times: {askedAt}" } },
   prepare(options) {
     const except = compileWording(options.except);

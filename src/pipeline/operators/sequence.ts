@@ -86,7 +86,7 @@ export const sequence = defineOperator({
   },
   options: Options,
   needs: () => ["transcript", "roles"],
-  unfitFor: () => ["drop-outs", "too-low"],
+  unfitFor: () => ["drop-outs", "too-low", "cross-talk"],
   messages: {
     found: { zh: "没有按要求回应或执行流程", en: "an expected reply or step is missing" },
     "no-reply": { zh: "“{trigger}”之后 {turns} 轮内没有应有的回应", en: 'no expected reply within {turns} turns after "{trigger}"' },

@@ -65,7 +65,7 @@ export const speechRate = defineOperator({
   description: { zh: "语速过快或过慢", en: "Speaks too fast or too slowly" },
   options: Options,
   needs: () => ["transcript", "roles"],
-  unfitFor: () => ["drop-outs"],
+  unfitFor: () => ["drop-outs", "cross-talk"],
   messages: {
     found: { zh: "语速 {perMinute}/分钟", en: "pace {perMinute} a minute" },
     "too-fast": { zh: "语速过快：每分钟 {perMinute}，上限 {limitPerMinute}", en: "too fast: {perMinute} a minute, limit {limitPerMinute}" },
@@ -90,14 +90,28 @@ export const speechRate = defineOperator({
   },
 });
 
-/** Time that was spoken, short pauses in it: by the words where their times are known, else by the sound, else all of it. */
+/** Less of an utterance heard as speech than this, and its words and the sound tell different stories. */
+const MIN_HEARD_SHARE = 0.6;
+
+/** Time that was spoken, short pauses in it: by the words where their times are known, else by the sound, else all of it. 0: unknown. */
 function pace(call: OperatorCall, utterance: Utterance, { role, pauseSeconds }: Static<typeof Options>): Paced {
-  const { startMs, endMs, timing, words } = utterance;
+  const { startMs, endMs, timing, text, words } = utterance;
+  const units = countUnits(text, call.language);
   const pauseMs = toMs(pauseSeconds);
-  const exact = timing === "exact" ? words.map((word): Span => [word.startMs, word.endMs]) : [];
-  const spoken = exact.length > 0 ? exact : call.speech ? clip(call.speech[role], [startMs, endMs]) : [];
-  const ms = totalMs(union(spoken, pauseMs));
-  return { utterance, units: countUnits(utterance.text, call.language), ms: ms > 0 ? ms : endMs - startMs };
+  if (timing === "exact")
+    return {
+      utterance,
+      units,
+      ms: totalMs(
+        union(
+          words.map((word): Span => [word.startMs, word.endMs]),
+          pauseMs,
+        ),
+      ),
+    };
+  if (!call.speech) return { utterance, units, ms: endMs - startMs };
+  const heardMs = totalMs(union(clip(call.speech[role], [startMs, endMs]), pauseMs));
+  return { utterance, units, ms: heardMs >= MIN_HEARD_SHARE * (endMs - startMs) ? heardMs : 0 };
 }
 
 function perMinute(paced: readonly Paced[]): number {
