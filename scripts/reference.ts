@@ -67,7 +67,7 @@ function operatorsPage(): string {
       ([name, { description: told, default: standard }]) => [
         `\`${name}\``,
         told ?? "",
-        standard === undefined ? "required" : `\`${shorten(JSON.stringify(standard))}\``,
+        standard === undefined ? (options.required?.includes(name) ? "required" : "–") : `\`${shorten(JSON.stringify(standard))}\``,
       ],
     );
     return `## ${id}\n\n${description.en}\n\n${description.zh}\n\n${rows.length > 0 ? table(["option", "meaning", "default"], rows) : "No options."}\n`;
