@@ -63,7 +63,7 @@ export function findLeak(
       startsMs.push(frame * FRAME_MS);
     }
   }
-  const most = Math.max(12, Math.min(40, Math.round(from.length / 500)));
+  const most = Math.max(12, Math.min(28, Math.round(from.length / 500)));
   const echo = findEcho(window, source, receiver, spread(startsMs, most, 200));
   if (!echo || Math.abs(echo.correlation) < LEAST_CORRELATION || echo.salience < LEAST_SALIENCE) return null;
   const delayMs = Math.round(echo.delay / 8);

@@ -6,8 +6,8 @@ import { findKeys } from "./dtmf.ts";
 import { findFaults, pausesOf, signalToNoiseDb } from "./faults.ts";
 import { findCopy } from "./layout.ts";
 import { decibels, powerOver, speechLevels, tenth } from "./level.ts";
-import { findMusic } from "./music.ts";
-import { type FoundTone, findBursts, nameBursts } from "./tones.ts";
+import { findMusic, meanOver } from "./music.ts";
+import { type FoundTone, findBursts, isSine, nameBursts } from "./tones.ts";
 import type { Measures } from "./tracks.ts";
 
 /** What the streaming pass over a recording knows when it ends. */
@@ -34,6 +34,8 @@ const LEAST_SPEECH_MS = 300;
 /** The detector goes on hearing a tone this long after it ended, ms; what it leaves of a span beside a tone is none if shorter than the second. */
 const TONE_MARGIN_MS = 64;
 const LEAST_REST_MS = 160;
+/** Mean probability of speech up to which a pure tone is a beep. */
+const MOST_PROBABLE_BEEP = 0.5;
 /** Both sides heard this loudly on the other's channel: the channels are two mixtures, dB. */
 const MIXED_ABOVE_DB = -3;
 
@@ -119,14 +121,20 @@ function tonesOf(input: Examination, channel: number): FoundTone[] {
   const { levels, spectra } = measures;
   const keys = findKeys(levels, input.window, channel);
   const bursts = findBursts(spectra, levels).filter((burst) => overlap([[burst.startMs, burst.endMs]], keys).length === 0);
-  const named = nameBursts(bursts, levels);
+  const probability = input.probability[channel] ?? new Float32Array(0);
+  const named = nameBursts(
+    bursts,
+    levels,
+    (burst) =>
+      meanOver(probability, input.hopMs, [burst.startMs, burst.endMs]) <= MOST_PROBABLE_BEEP && isSine(burst, input.window, channel),
+  );
   const music = findMusic({
     levels,
     spectra,
-    probability: input.probability[channel] ?? new Float32Array(0),
+    probability,
     hopMs: input.hopMs,
     speech: input.speech[channel] ?? [],
-    tones: [...keys, ...named.flatMap((tone) => tone.sounding)],
+    tones: [...keys, ...named.map((tone): Span => [tone.startMs - TONE_MARGIN_MS, tone.endMs + TONE_MARGIN_MS])],
   });
   // A note held within music is no beep.
   const plain = named.filter((tone) => tone.kind !== "beep" || overlap([[tone.startMs, tone.endMs]], music).length === 0);

@@ -36,12 +36,12 @@ export function findDropOuts(levels: Uint8Array, speech: readonly Span[], window
   }
   // A loss may split what the detector hears as one; its own edges lie within a quarter of a second of the hole.
   const nearSpeech = speech.map(([startMs, endMs]): Span => [startMs - 250, endMs + 250]);
+  const looks = overlap(holes, nearSpeech);
   const least = 10 ** ((usual / 2 - 127.5 - CUT_DB) / 10);
-  const step = Math.max(1, holes.length / MOST_LOOKS);
+  const step = Math.max(1, looks.length / MOST_LOOKS);
   const found: Span[] = [];
-  for (let i = 0; i < holes.length; i += step) {
-    const hole = holes[Math.floor(i)] as Span;
-    if (overlap([hole], nearSpeech).length === 0) continue;
+  for (let i = 0; i < looks.length; i += step) {
+    const hole = looks[Math.floor(i)] as Span;
     const exact = cutHole(window(channel, hole[0] - 30, hole[1] - hole[0] + 60), least);
     if (exact) found.push([hole[0] - 30 + exact[0], hole[0] - 30 + exact[1]]);
   }

@@ -8,12 +8,14 @@ const COLUMNS = [1209, 1336, 1477, 1633] as const;
 /** Shortest tone, ms (Q.24 has 40), less what a frame's edge hides; longest burst that is looked at. */
 const LEAST_MS = 30;
 const MOST_MS = 3000;
+/** Stretch in the middle of a burst that is measured, ms: it separates the frequencies of a row well enough. */
+const LOOKED_AT_MS = 40;
 /** Row and column together carry this share of the power … */
-const LEAST_SHARE = 0.65;
+const LEAST_SHARE = 0.6;
 /** … and differ by no more than this, dB. */
 const MOST_TWIST_DB = 10;
 /** Frames of a burst keep within this of its loudest, in half decibels. */
-const EVEN = 7;
+const EVEN = 10;
 /** Its surroundings are this much quieter, half decibels. */
 const DROP = 16;
 /** Bursts looked at in one channel at most; more are taken evenly over the call. */
@@ -28,7 +30,7 @@ export function findKeys(levels: Uint8Array, window: WindowReader, channel: numb
   const keys: Span[] = [];
   for (let i = 0; i < bursts.length; i += step) {
     const burst = bursts[Math.floor(i)] as Span;
-    const lengthMs = Math.min(100, burst[1] - burst[0]);
+    const lengthMs = Math.min(LOOKED_AT_MS, burst[1] - burst[0]);
     const samples = window(channel, burst[0] + Math.floor((burst[1] - burst[0] - lengthMs) / 2), lengthMs);
     if (isKey(samples)) keys.push(burst);
   }
@@ -63,15 +65,15 @@ export function isKey(samples: Float32Array): boolean {
   let total = 0;
   for (const sample of samples) total += sample * sample;
   if (total === 0) return false;
-  const strongest = (frequencies: readonly number[]) => frequencies.reduce((best, hertz) => Math.max(best, goertzel(samples, hertz)), 0);
+  const strongest = (frequencies: readonly number[]) => frequencies.reduce((best, hertz) => Math.max(best, energyAt(samples, hertz)), 0);
   const row = strongest(ROWS);
   const column = strongest(COLUMNS);
   const twistDb = Math.abs(10 * Math.log10((row + 1e-12) / (column + 1e-12)));
   return twistDb <= MOST_TWIST_DB && row + column >= LEAST_SHARE * total;
 }
 
-/** Energy of the samples at one frequency: all of it where they are a sine of that frequency. */
-function goertzel(samples: Float32Array, hertz: number): number {
+/** Energy of the samples at one frequency (Goertzel): all of it where they are a sine of that frequency. */
+export function energyAt(samples: Float32Array, hertz: number): number {
   const turn = 2 * Math.cos((2 * Math.PI * hertz) / TRACK_RATE);
   let one = 0;
   let two = 0;

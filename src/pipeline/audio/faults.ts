@@ -21,9 +21,10 @@ const LEAST_PLATEAUS = 10;
 const UNFIT_CLIPPED = 0.1;
 /** Frames of speech whose peak lies within 2 dB of the highest: beyond this share a ceiling cut them, whatever a codec did to it since. */
 const CROWDED = 0.35;
-/** Drop-outs: at least this many are worth a note, this many a minute of speech make it unfit. */
+/** Drop-outs: at least this many are worth a note; unfit are so many a minute of speech that take such a share of it. */
 const DROP_OUTS = 2;
 const UNFIT_DROP_OUTS_A_MINUTE = 6;
+const UNFIT_LOST = 0.04;
 /** Sound of a true wide band exceeds these somewhere, dB of the power above 4.3 kHz against the telephone band. */
 const NARROW_MEAN_DB = -38;
 const NARROW_PEAK_DB = -24;
@@ -137,7 +138,7 @@ function dropOuts(channel: number, measures: ChannelMeasures, speech: readonly S
     "drop-outs",
     channel,
     `${found.length} in speech, ${lostMs} ms lost, ${tenth(aMinute)} a minute of speech`,
-    found.length >= 3 && aMinute >= UNFIT_DROP_OUTS_A_MINUTE,
+    found.length >= 3 && aMinute >= UNFIT_DROP_OUTS_A_MINUTE && lostMs >= UNFIT_LOST * totalMs(speech),
   );
 }
 

@@ -9,7 +9,7 @@ const SIZE = 4096;
 const WINDOW_MS = (SIZE * 1000) / TRACK_RATE;
 const BIN_HZ = TRACK_RATE / SIZE;
 /** Pauses looked at. */
-const MOST_WINDOWS = 8;
+const MOST_WINDOWS = 6;
 /** Harmonics up to this frequency, Hz; the telephone band cuts the lowest, mains hum seldom reaches higher. */
 const HIGHEST_HZ = 720;
 /** A harmonic stands out of its surroundings by this factor of power (12 dB). */
@@ -34,13 +34,14 @@ export function findHum(pauses: readonly Span[], window: WindowReader, channel: 
   if (chosen.length === 0) return null;
 
   const fft = createRealFft(SIZE);
+  const hann = Float64Array.from({ length: SIZE / 2 + 1 }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
   const shaped = new Float64Array(SIZE);
   const re = new Float64Array(SIZE / 2 + 1);
   const im = new Float64Array(SIZE / 2 + 1);
   const power = new Float64Array(SIZE / 2 + 1);
   for (const startMs of chosen) {
     const samples = window(channel, startMs, WINDOW_MS);
-    for (let i = 0; i < SIZE; i++) shaped[i] = (samples[i] ?? 0) * (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
+    for (let i = 0; i < SIZE; i++) shaped[i] = (samples[i] ?? 0) * (hann[i <= SIZE / 2 ? i : SIZE - i] as number);
     fft.forward(shaped, re, im);
     // Scaled so that the sum over all bins is the mean square (Hann's own power is 3/8).
     for (let k = 1; k <= SIZE / 2; k++)

@@ -19,6 +19,10 @@ const FAINT = 3e-4;
 /** A held line moves by no more than this between two snapshots, in bins: 4.7 Hz. */
 const HELD_WITHIN = 0.3;
 const MOST_LINES = 24;
+/** One or two lines, or one hump, that carry this share of the power are a tone. */
+const MOSTLY = 0.6;
+/** Two lines 40 or 50 Hz apart, as ring-back has them, blur into one hump of so many bins on each side of its highest. */
+const HUMP = 4;
 
 /** Takes snapshots of one channel's spectrum into a compact track. */
 export interface Spectrometer {
@@ -78,11 +82,20 @@ export function createSpectrometer(bench: Bench): Spectrometer {
       for (let k = LOW; k <= HIGH; k++) total += power[k] as number;
       findLines(power, total, lines);
       const { first, second } = strongest(lines);
-      const share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
-      const share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
-      track.line1[slot] = first < 0 ? 0 : Math.round((lines.at[first] as number) * BIN_HZ * 4);
+      let share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
+      let share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
+      let line1 = first < 0 ? 0 : (lines.at[first] as number);
+      if (share1 + share2 < MOSTLY) {
+        const hump = findHump(power);
+        if (hump.power >= MOSTLY * total) {
+          line1 = hump.at;
+          share1 = hump.power / total;
+          share2 = 0;
+        }
+      }
+      track.line1[slot] = Math.round(line1 * BIN_HZ * 4);
       track.share1[slot] = Math.max(1, byte(share1));
-      track.line2[slot] = second < 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
+      track.line2[slot] = second < 0 || share2 === 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
       track.share2[slot] = byte(share2);
       track.held[slot] = byte(heldPower(lines, before) / total);
       track.flatness[slot] = byte(shapeOf(power, total, shape));
@@ -90,7 +103,7 @@ export function createSpectrometer(bench: Bench): Spectrometer {
       [lines, before] = [before, lines];
       [shape, shapeBefore] = [shapeBefore, shape];
       hasBefore = true;
-      return share1 + share2 > 0.6;
+      return share1 + share2 >= MOSTLY;
     },
     rest() {
       before.count = 0;
@@ -121,6 +134,19 @@ function findLines(power: Float64Array, total: number, lines: Lines): void {
     lines.at[lines.count] = k + (bend < 0 ? (0.5 * (left - right)) / bend : 0);
     lines.power[lines.count++] = (power[k - 1] as number) + here + (power[k + 1] as number);
   }
+}
+
+/** The power around the highest bin, and its centre in bins. */
+function findHump(power: Float64Array): { at: number; power: number } {
+  let top = LOW;
+  for (let k = LOW + 1; k <= HIGH; k++) if ((power[k] as number) > (power[top] as number)) top = k;
+  let sum = 0;
+  let moment = 0;
+  for (let k = Math.max(LOW, top - HUMP); k <= Math.min(HIGH, top + HUMP); k++) {
+    sum += power[k] as number;
+    moment += k * (power[k] as number);
+  }
+  return { at: moment / sum, power: sum };
 }
 
 function strongest(lines: Lines): { first: number; second: number } {

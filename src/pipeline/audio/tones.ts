@@ -1,4 +1,6 @@
 import type { Span, ToneKind } from "../types.ts";
+import type { WindowReader } from "./correlate.ts";
+import { energyAt } from "./dtmf.ts";
 import { FLAT, FRAME_MS, levelDb, POWER_OF_CODE, SLOT_MS, type SpectralTrack } from "./tracks.ts";
 
 /** A steady sound of one or two lines. */
@@ -21,13 +23,16 @@ export interface FoundTone {
 /** Share of the power that one or two lines must carry. */
 const LEAST_SHARE = 0.62;
 /** A second line counts when it carries this share of the first. */
-const SECOND_LINE = 0.08;
+const SECOND_LINE = 0.2;
 /** Lines of one burst agree within this, quarter hertz. */
 const AGREE = 4 * 9;
 /** A burst's edge is where its level falls by this, dB. */
 const EDGE_DB = 6;
 /** Frames inside a burst stay this near to their middle level (a tenth of them may not), dB. A voice does not, for long. */
 const STEADY_DB = 3;
+const STEADY_BEEP_DB = 2;
+/** A beep's surroundings are this much quieter, dB. */
+const BEEP_ABOVE_DB = 12;
 /** Beating lines (440 + 480 Hz) sway by themselves: their level is taken over this many frames. */
 const BEAT_FRAMES = 5;
 
@@ -108,7 +113,7 @@ function middleSlot(spectra: SpectralTrack, fromSlot: number, toSlot: number): n
 }
 
 /** Whether the level stays as even within the burst as only a machine's does, and the burst begins or ends at once. */
-function isEven(levels: Uint8Array, burst: Burst): boolean {
+function isEven(levels: Uint8Array, burst: Burst, withinDb: number): boolean {
   const from = burst.startMs / FRAME_MS + 1;
   const to = burst.endMs / FRAME_MS - 1;
   const power: number[] = [];
@@ -121,7 +126,7 @@ function isEven(levels: Uint8Array, burst: Burst): boolean {
   if (power.length === 0) return false;
   const sorted = power.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] as number;
-  return at(0.95) - at(0.05) <= STEADY_DB;
+  return at(0.95) - at(0.05) <= withinDb;
 }
 
 const lengthOf = (burst: Burst) => burst.endMs - burst.startMs;
@@ -136,14 +141,16 @@ const isRingLine = (burst: Burst) =>
       near(burst.lowHz, 450, 6) ||
       near(burst.highHz, 450, 6);
 const isBusyLine = (burst: Burst) =>
-  burst.highHz === 0 ? near(burst.lowHz, 450) || near(burst.lowHz, 425) : near(burst.lowHz, 480) && near(burst.highHz, 620);
+  burst.highHz === 0
+    ? near(burst.lowHz, 450) || near(burst.lowHz, 425)
+    : (near(burst.lowHz, 480) && near(burst.highHz, 620)) || near(burst.lowHz, 450, 6) || near(burst.highHz, 450, 6);
 
 /**
  * Names the bursts by their lines and cadence: ITU-T E.180 supplement 2 (national tones) for ring-back and busy, T.30 and V.25 for fax.
- * What is steady, of one line and short is a beep; the rest stays unnamed.
+ * What is steady, short and one line, `isPure` agreeing, is a beep; the rest stays unnamed.
  */
-export function nameBursts(bursts: readonly Burst[], levels: Uint8Array): FoundTone[] {
-  const steady = bursts.filter((burst) => isEven(levels, burst));
+export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure: (burst: Burst) => boolean): FoundTone[] {
+  const steady = bursts.filter((burst) => isEven(levels, burst, STEADY_DB));
   const used = new Set<Burst>();
   const found: FoundTone[] = [];
   const name = (kind: ToneKind, parts: readonly Burst[]) => {
@@ -178,7 +185,7 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array): FoundT
   ))
     name("fax", parts);
   for (const parts of chains(
-    bursts.filter((burst) => !used.has(burst) && near(burst.lowHz, 2100, 20) && burst.highHz === 0),
+    steady.filter((burst) => !used.has(burst) && near(burst.lowHz, 2100, 20) && burst.highHz === 0),
     150,
     5000,
     250,
@@ -187,8 +194,7 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array): FoundT
 
   for (const burst of steady) {
     if (used.has(burst) || burst.lowHz < 380 || lengthOf(burst) < 90 || lengthOf(burst) > 1500) continue;
-    if (burst.highHz !== 0 || !standsAlone(levels, burst)) continue;
-    name("beep", [burst]);
+    if (burst.highHz === 0 && isEven(levels, burst, STEADY_BEEP_DB) && standsAlone(levels, burst) && isPure(burst)) name("beep", [burst]);
   }
   return found.sort((a, b) => a.startMs - b.startMs);
 }
@@ -211,6 +217,22 @@ function standsAlone(levels: Uint8Array, burst: Burst): boolean {
   const first = burst.startMs / FRAME_MS;
   const last = burst.endMs / FRAME_MS;
   const inside = levels[(first + last) >> 1] ?? FLAT;
-  const drop = (frame: number) => frame < 0 || frame >= levels.length || inside - (levels[frame] as number) >= 2 * 8;
+  const drop = (frame: number) => frame < 0 || frame >= levels.length || inside - (levels[frame] as number) >= 2 * BEEP_ABOVE_DB;
   return (drop(first - 3) || drop(first - 2)) && (drop(last + 2) || drop(last + 1));
+}
+
+/** Longest stretch of a burst that is compared with a sine, ms, and the share of its energy that must be one. */
+const PURE_MS = 160;
+const PURE_SHARE = 0.92;
+
+/** Whether the burst is one sine and nothing else: a sung note drifts, sways and has overtones. */
+export function isSine(burst: Burst, window: WindowReader, channel: number): boolean {
+  const lengthMs = Math.min(PURE_MS, lengthOf(burst) - 3 * FRAME_MS);
+  if (lengthMs < 4 * FRAME_MS) return false;
+  const samples = window(channel, burst.startMs + Math.floor((lengthOf(burst) - lengthMs) / 2), lengthMs);
+  let total = 0;
+  for (const sample of samples) total += sample * sample;
+  let most = 0;
+  for (let hertz = burst.lowHz - 6; hertz <= burst.lowHz + 6; hertz += 1) most = Math.max(most, energyAt(samples, hertz));
+  return most >= PURE_SHARE * total;
 }
