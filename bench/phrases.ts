@@ -60,9 +60,9 @@ function makePhrases(random: (below: number) => number): string[] {
   });
 }
 
-const BATCHES = 5;
+const BATCHES = 25;
 
-/** Median ms of the quietest of five batches, after one to warm up: what the work takes, not what else the machine does. */
+/** Median ms of the quietest of 25 batches, after one to warm up: what the work takes, not what else the machine does. */
 function measure(runs: number, work: () => number): { ms: number; result: number } {
   let result = 0;
   const batch = (): number =>
@@ -92,16 +92,16 @@ const findAll = (phrases: readonly CompiledPhrase[]): number => {
   return found;
 };
 
-const mixed = measure(40, () => findAll(compiled));
-const exact = measure(40, () => findAll(written));
-const indexing = measure(40, () => indexTranscript(call).utterances.length);
-const naive = measure(10, () => {
+const mixed = measure(9, () => findAll(compiled));
+const exact = measure(9, () => findAll(written));
+const indexing = measure(9, () => indexTranscript(call).utterances.length);
+const naive = measure(5, () => {
   const whole = texts.map((text) => normalise(text).text);
   let found = 0;
   for (const phrase of folded) for (const text of whole) if (text.includes(phrase)) found++;
   return found;
 });
-const convert = measure(5, () => texts.reduce((sum, text) => sum + pinyin(text, { toneType: "none", type: "array" }).length, 0));
+const convert = measure(3, () => texts.reduce((sum, text) => sum + pinyin(text, { toneType: "none", type: "array" }).length, 0));
 
 const show = (ms: number): string => `${ms.toFixed(2)} ms`;
 const rows: Row[] = [

@@ -85,20 +85,16 @@ export function isDigit(unit: number): boolean {
 
 /** Folded units with where each comes from, growing as text is appended. */
 export class UnitBuffer {
-  units: Uint16Array;
-  from: Int32Array;
-  to: Int32Array;
-  length = 0;
+  readonly units: number[] = [];
+  readonly from: number[] = [];
+  readonly to: number[] = [];
   /** Where the words begin that the next unit goes on. */
   #wordsFrom = 0;
   /** Where the punctuation or space since the last unit began; -1 = there was none. */
   #dropped = -1;
 
-  constructor(capacity: number) {
-    const size = Math.max(16, capacity);
-    this.units = new Uint16Array(size);
-    this.from = new Int32Array(size);
-    this.to = new Int32Array(size);
+  get length(): number {
+    return this.units.length;
   }
 
   /** Says that text begins: as a new one, or after a space on the words before. */
@@ -129,21 +125,9 @@ export class UnitBuffer {
   }
 
   push(unit: number, from: number, to: number): void {
-    if (this.length === this.units.length) this.#grow();
-    this.units[this.length] = unit;
-    this.from[this.length] = from;
-    this.to[this.length] = to;
-    this.length++;
-  }
-
-  #grow(): void {
-    const { units, from, to } = this;
-    this.units = new Uint16Array(this.length * 2);
-    this.from = new Int32Array(this.length * 2);
-    this.to = new Int32Array(this.length * 2);
-    this.units.set(units);
-    this.from.set(from);
-    this.to.set(to);
+    this.units.push(unit);
+    this.from.push(from);
+    this.to.push(to);
   }
 }
 
@@ -208,22 +192,18 @@ function clusterEnd(text: string, from: number): number {
   return to;
 }
 
-/** Units as a string. */
-export function textOf(units: Uint16Array): string {
+/** A buffer as folded text. */
+function normalisedOf({ units, from, to }: UnitBuffer): Normalised {
   let text = "";
-  for (let at = 0; at < units.length; at += 8192) text += String.fromCharCode(...units.subarray(at, at + 8192));
-  return text;
+  for (let at = 0; at < units.length; at += 8192) text += String.fromCharCode(...units.slice(at, at + 8192));
+  return { text, starts: Int32Array.from(from), ends: Int32Array.from(to) };
 }
 
 /** The text folded for matching, each unit mapped back to the original. */
 export function normalise(text: string): Normalised {
-  const buffer = new UnitBuffer(text.length);
+  const buffer = new UnitBuffer();
   appendNormalised(buffer, text);
-  return {
-    text: textOf(buffer.units.subarray(0, buffer.length)),
-    starts: buffer.from.slice(0, buffer.length),
-    ends: buffer.to.slice(0, buffer.length),
-  };
+  return normalisedOf(buffer);
 }
 
 /** The original's range behind `[start, end)` of the normalised text; an empty range stays empty. */
@@ -239,7 +219,7 @@ export function originalRange(normalised: Normalised, start: number, end: number
  */
 export function foldReadable(text: string): Normalised {
   const simplify = simplifyUnits();
-  const buffer = new UnitBuffer(text.length);
+  const buffer = new UnitBuffer();
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at);
     const next = at + 1 < text.length ? text.charCodeAt(at + 1) : 0;
@@ -257,11 +237,7 @@ export function foldReadable(text: string): Normalised {
     }
     at = to;
   }
-  return {
-    text: textOf(buffer.units.subarray(0, buffer.length)),
-    starts: buffer.from.slice(0, buffer.length),
-    ends: buffer.to.slice(0, buffer.length),
-  };
+  return normalisedOf(buffer);
 }
 
 /** Simplified form of each ideograph of a pattern, all else as it is. */

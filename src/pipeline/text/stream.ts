@@ -40,8 +40,7 @@ export function layOut(utterances: readonly Utterance[]): Stream {
   const at = (i: number): Utterance => utterances[i] as Utterance;
   order.sort((a, b) => rank(at(a).role) - rank(at(b).role) || at(a).startMs - at(b).startMs || a - b);
 
-  const characters = utterances.reduce((sum, utterance) => sum + utterance.text.length + 1, 2);
-  const buffer = new UnitBuffer(characters + 16);
+  const buffer = new UnitBuffer();
   const places: Place[] = [];
   let base = 0;
   let previous: Utterance | undefined;
@@ -59,8 +58,8 @@ export function layOut(utterances: readonly Utterance[]): Stream {
   }
   buffer.push(BREAK, base, base);
 
-  const units = buffer.units.subarray(0, buffer.length);
-  return { units, from: buffer.from, to: buffer.to, places, ...findHesitations(units) };
+  const units = Uint16Array.from(buffer.units);
+  return { units, from: Int32Array.from(buffer.from), to: Int32Array.from(buffer.to), places, ...findHesitations(units) };
 }
 
 function goesOn(previous: Utterance, next: Utterance): boolean {

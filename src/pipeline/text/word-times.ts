@@ -16,12 +16,12 @@ export interface TimedText {
  */
 export function timeText(utterance: Utterance): TimedText {
   const { words, startMs, endMs } = utterance;
-  const text = new UnitBuffer(utterance.text.length);
+  const text = new UnitBuffer();
   appendNormalised(text, utterance.text);
   dropSpaces(text, 0);
   // The words' units in a row, each with its word.
-  const said = new UnitBuffer(text.length);
-  const firstOf = new Int32Array(words.length + 1);
+  const said = new UnitBuffer();
+  const firstOf: number[] = [];
   words.forEach((word, i) => {
     firstOf[i] = said.length;
     appendNormalised(said, word.text);
@@ -95,20 +95,20 @@ export function timeText(utterance: Utterance): TimedText {
 }
 
 /** Takes the spaces out of a buffer from unit `start` on. */
-function dropSpaces(buffer: UnitBuffer, start: number): void {
-  let length = start;
-  for (let at = start; at < buffer.length; at++) {
-    if (buffer.units[at] === SPACE) continue;
-    buffer.units[length] = buffer.units[at] as number;
-    buffer.from[length] = buffer.from[at] as number;
-    buffer.to[length] = buffer.to[at] as number;
-    length++;
+function dropSpaces({ units, from, to }: UnitBuffer, start: number): void {
+  let length = units.indexOf(SPACE, start);
+  if (length < 0) return;
+  for (let at = length; at < units.length; at++) {
+    if (units[at] === SPACE) continue;
+    units[length] = units[at] as number;
+    from[length] = from[at] as number;
+    to[length++] = to[at] as number;
   }
-  buffer.length = length;
+  units.length = from.length = to.length = length;
 }
 
 /** The index of the first value above the limit among the first `length` of an ascending list. */
-function firstAbove(values: Int32Array, length: number, limit: number): number {
+function firstAbove(values: readonly number[], length: number, limit: number): number {
   let low = 0;
   let high = length;
   while (low < high) {
