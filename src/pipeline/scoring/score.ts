@@ -137,9 +137,11 @@ function totalGroup(form: Form, group: Group, filled: readonly Filled[], zeroed:
       max += line.line.max;
     }
   }
-  points = Math.min(Math.max(points, floor), max) + full;
+  const earned = Math.min(Math.max(points, floor), max);
+  // Nothing is given in full inside a zeroed group: what doesn't apply is left out of it.
+  if (zeroed.groups.has(group.id)) return { group, points: Math.min(0, earned), bonus: 0, max };
+  points = earned + full;
   max += full;
-  if (zeroed.groups.has(group.id)) return { group, points: Math.min(0, points), bonus: 0, max };
   return { group, points, bonus: group.bonusOverMax ? bonus : Math.min(bonus, max - points), max };
 }
 
