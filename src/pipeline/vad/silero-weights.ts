@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { CallsiftError } from "../errors.ts";
 
 /** SHA-256 of the graph that scripts/build-silero.ts writes; the same on every machine. */
-export const SILERO_SHA256 = "4cd2bd539faf82b1b7b137838ac198582bca53e753c5817eb6d12184d5964e29";
+export const SILERO_SHA256 = "bfbfa06497be32af99c10b764ec11ea843c57ef06fbeb417029ed7b25075ce54";
 
 /** Path of the graph: `dist/weights/` of this package, whether this file runs from `src` or from `dist`. */
 export function sileroPath(): string {
