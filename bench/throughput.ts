@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encode } from "../fixtures/encode.ts";
@@ -34,6 +34,8 @@ try {
 }
 
 async function main(): Promise<void> {
+  const [load = 0] = loadavg();
+  if (load > 1) console.warn(`the machine is busy (load ${load.toFixed(1)}): these figures are too low, and two cores are not to be had`);
   const path = join(scratch, "call.wav");
   const sides = [spokenBy("zf-xiaobei", SECONDS, 3), spokenBy("am-fenrir", SECONDS, 4)];
   writeFileSync(
@@ -109,6 +111,7 @@ async function main(): Promise<void> {
     ],
     {
       seconds: SECONDS,
+      loadBefore: load,
       rounds: ROUNDS,
       medianMs: Object.fromEntries(
         Object.entries(times).map(([name, values]) => [name, values.length > 0 ? Math.round(median(values)) : null]),
