@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import type { TextMatch } from "../text/index-text.ts";
-import { type CompiledPhrase, compilePhrase } from "../text/phrase.ts";
+import { type CompiledPhrase, checkPattern, compilePhrase } from "../text/phrase.ts";
 import type { Language, Role, Span } from "../types.ts";
 import type { OperatorCall } from "./define.ts";
 
@@ -72,32 +72,43 @@ export interface WordingMatch {
   readonly except?: Wording;
 }
 
+const LANGUAGES = ["zh", "en"] as const satisfies readonly Language[];
+
 /** Phrases of that language. */
 export function phrasesFor(wording: Wording, language: Language): readonly string[] {
   return "length" in wording ? wording : (wording[language] ?? []);
 }
 
-/** Compiles the phrases of a rule. Throws CallsiftError `rules/invalid` for a pattern that cannot be read. */
+/**
+ * Makes the phrases of a rule ready. Each language's are compiled when the first call of it comes: most sites hear one language only.
+ *
+ * @throws CallsiftError `rules/invalid` for a pattern that cannot be read, at once
+ */
 export function compileWording(wording: Wording, match: WordingMatch = {}): PhraseList {
-  const compile = (language: Language): CompiledPhrase[] =>
-    [...new Set(phrasesFor(wording, language))].map((phrase) =>
-      compilePhrase(phrase, {
-        language,
-        sound: match.sound ?? false,
-        wholeUtterance: match.wholeUtterance ?? false,
-        ignoreFillers: match.ignoreFillers ?? true,
-        except: match.except ? phrasesFor(match.except, language) : [],
-      }),
+  const patterns = [wording, match.except ?? []].flatMap((list) => LANGUAGES.flatMap((language) => phrasesFor(list, language)));
+  for (const pattern of new Set(patterns)) checkPattern(pattern);
+  const compile = (language: Language): CompiledPhrase[] => {
+    const how = { language, sound: match.sound ?? false, ignoreFillers: match.ignoreFillers ?? true };
+    // Shared: a list of thirty phrases would otherwise compile its exceptions thirty times.
+    const except = phrasesFor(match.except ?? [], language).map((longer) => compilePhrase(longer, how));
+    return [...new Set(phrasesFor(wording, language))].map((phrase) =>
+      compilePhrase(phrase, { ...how, wholeUtterance: match.wholeUtterance ?? false, except }),
     );
-  const byLanguage = { zh: compile("zh"), en: compile("en") } satisfies Record<Language, CompiledPhrase[]>;
+  };
+  const compiled = new Map<Language, CompiledPhrase[]>();
+  const phrasesOf = (language: Language): CompiledPhrase[] => {
+    const phrases = compiled.get(language) ?? compile(language);
+    compiled.set(language, phrases);
+    return phrases;
+  };
   return {
-    has: (language) => byLanguage[language].length > 0,
+    has: (language) => phrasesFor(wording, language).length > 0,
     find(call, who, window) {
       const { text } = call;
       if (!text) return [];
       const options = who === "any" ? {} : { role: who };
       const found: PhraseMatch[] = [];
-      for (const phrase of byLanguage[call.language]) {
+      for (const phrase of phrasesOf(call.language)) {
         for (const match of text.find(phrase, options)) {
           if (!window || touches(match, window)) found.push({ ...match, phrase: phrase.source });
         }

@@ -10,8 +10,8 @@ export interface PhraseOptions {
   readonly sound?: boolean | SoundOptions;
   /** Pass over hesitations (嗯, 那个, um) inside the phrase. Default: yes. */
   readonly ignoreFillers?: boolean;
-  /** A match inside one of these longer phrases does not count: 保证 except 保证金. Patterns too. */
-  readonly except?: readonly string[];
+  /** A match inside one of these longer phrases does not count: 保证 except 保证金. Patterns too; compiled ones where several phrases share them. */
+  readonly except?: readonly (string | CompiledPhrase)[];
   /** The phrase must be all that was said in the utterance, hesitations aside. */
   readonly wholeUtterance?: boolean;
   /** What the phrase is written in; an English one is never matched by sound. Default: Chinese, or both. */
@@ -68,6 +68,7 @@ export interface PieceSound {
   readonly pairs: readonly (readonly number[])[];
 }
 
+const NO_TEXT = "at least one letter, digit or Chinese character";
 const NO_GAP: Gap = { min: 0, max: 0 };
 
 /** One number for two units side by side. */
@@ -92,17 +93,28 @@ export function compilePhrase(pattern: string, options: PhraseOptions = {}): Com
   const regex = isRegex(pattern) ? compileRegex(pattern) : null;
   const mask = sound === false || language === "en" ? null : soundMask(sound === true ? {} : sound);
   const branches = regex ? [] : expandPattern(pattern).flatMap((raw) => branchesOf(raw, mask));
-  if (!regex && branches.length === 0) throw badPattern(pattern, 0, "at least one letter, digit or Chinese character");
+  if (!regex && branches.length === 0) throw badPattern(pattern, 0, NO_TEXT);
   const rest: PhraseOptions = { sound, ignoreFillers, language };
   return {
     source: pattern,
     ignoreFillers,
     wholeUtterance,
     bySound: branches.some((branch) => branch.bySound),
-    except: except.map((longer) => compilePhrase(longer, rest)),
+    except: except.map((longer) => (typeof longer === "string" ? compilePhrase(longer, rest) : longer)),
     branches,
     regex,
   };
+}
+
+/**
+ * Reads a pattern without preparing it.
+ *
+ * @throws CallsiftError `rules/invalid` as `compilePhrase` does
+ */
+export function checkPattern(pattern: string): void {
+  if (isRegex(pattern)) compileRegex(pattern);
+  else if (!expandPattern(pattern).some((branch) => branch.some((part) => typeof part === "string" && normalise(part).text !== "")))
+    throw badPattern(pattern, 0, NO_TEXT);
 }
 
 /** A raw branch with its text folded, once for each way to write its numbers; none where it holds no text. */
