@@ -1,4 +1,4 @@
-import { union } from "../timeline.ts";
+import { gaps, union } from "../timeline.ts";
 import type { Span } from "../types.ts";
 import { findEcho, type WindowReader } from "./correlate.ts";
 import { spread } from "./layout.ts";
@@ -37,30 +37,35 @@ const LEAST_OWN_MS = 90;
 /** Own speech takes in this many still frames on each side, as the detector had them. */
 const MOST_STILL = 15;
 
-/** Looks for the sound of `source` on the channel `receiver`; null where there is none worth naming. */
+/** Where the source's leak is looked for: frames a window takes (250 ms), and the step between starts. */
+const WINDOW = 25;
+const STEP = 10;
+/** The source counts as loud within this of its loudest tenth, and above this level. */
+const LOUD_WITHIN_DB = 14;
+const LOUD_AT_LEAST_DB = -50;
+
+/**
+ * Looks for the sound of `source` on the channel `receiver`, wherever the source is loud and clearly louder than the receiver; `leftOut`
+ * are the spans of its tones and music, whose periods are alike at many delays. Null where there is no leak worth naming.
+ */
 export function findLeak(
   levels: readonly Uint8Array[],
-  speech: readonly (readonly Span[])[],
+  leftOut: readonly Span[],
   window: WindowReader,
   source: number,
   receiver: number,
 ): Leak | null {
   const from = levels[source] as Uint8Array;
   const to = levels[receiver] as Uint8Array;
-  const typical = percentile(from, speech[source] ?? [], 0.5, 20);
-  if (typical === null) return null;
+  const durationMs = from.length * FRAME_MS;
+  const loudest = percentile(from, [[0, durationMs]], 0.9, WINDOW);
+  if (loudest === null) return null;
+  const least = WINDOW * 10 ** (Math.max(LOUD_AT_LEAST_DB, levelDb(loudest) - LOUD_WITHIN_DB) / 10);
   const startsMs: number[] = [];
-  const width = 25;
-  for (const [startMs, endMs] of speech[source] ?? []) {
-    for (let frame = Math.ceil(startMs / FRAME_MS); frame + width <= Math.min(from.length, endMs / FRAME_MS); frame += 10) {
-      let near = 0;
-      let far = 0;
-      for (let i = frame; i < frame + width; i++) {
-        near += POWER_OF_CODE[from[i] as number] as number;
-        far += POWER_OF_CODE[to[i] as number] as number;
-      }
-      if (near < width * (POWER_OF_CODE[typical] as number) || near < far * 10 ** (LOUDER_BY_DB / 10)) continue;
-      startsMs.push(frame * FRAME_MS);
+  for (const [startMs, endMs] of gaps(leftOut, [0, durationMs])) {
+    for (let frame = Math.ceil(startMs / FRAME_MS); frame + WINDOW <= Math.floor(endMs / FRAME_MS); frame += STEP) {
+      const near = sumOf(from, frame);
+      if (near >= least && near >= sumOf(to, frame) * 10 ** (LOUDER_BY_DB / 10)) startsMs.push(frame * FRAME_MS);
     }
   }
   const most = Math.max(12, Math.min(28, Math.round(from.length / 500)));
@@ -69,6 +74,12 @@ export function findLeak(
   const delayMs = Math.round(echo.delay / 8);
   const gainDb = leakGainDb(from, to, startsMs, delayMs, 20 * Math.log10(Math.abs(echo.gain) + 1e-9));
   return gainDb < FAINTEST_DB ? null : { source, receiver, gainDb, delayMs };
+}
+
+function sumOf(levels: Uint8Array, first: number): number {
+  let sum = 0;
+  for (let frame = first; frame < first + WINDOW; frame++) sum += POWER_OF_CODE[levels[frame] ?? FLAT] as number;
+  return sum;
 }
 
 /**
@@ -80,7 +91,7 @@ function leakGainDb(from: Uint8Array, to: Uint8Array, startsMs: readonly number[
   const background = backgroundDb(to);
   const differences: number[] = [];
   for (const startMs of startsMs) {
-    for (let frame = startMs / FRAME_MS; frame < startMs / FRAME_MS + 10; frame++) {
+    for (let frame = startMs / FRAME_MS; frame < startMs / FRAME_MS + STEP; frame++) {
       const heard = to[frame + delay];
       if (heard === undefined || heard === FLAT || levelDb(heard) < background + 6) continue;
       const difference = levelDb(heard) - levelDb(from[frame] as number);

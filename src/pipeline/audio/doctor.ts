@@ -47,7 +47,7 @@ export function examine(input: Examination): Sound {
   const levels = input.measures.channels.map((channel) => channel.levels);
 
   const copy = chosen.length === 2 && anySpeech(voices) ? findCopy(pick(levels, chosen), pairWindow(input.window, chosen)) : null;
-  const leaks = chosen.length === 2 && !copy ? findLeaks(input, levels, chosen) : [];
+  const leaks = chosen.length === 2 && !copy ? findLeaks(input, levels, chosen, tones) : [];
   const mixed = leaks.length === 2 && leaks.every((leak) => leak.gainDb > MIXED_ABOVE_DB);
   if (copy) voices.set(chosen[1] as number, voices.get(chosen[0] as number) ?? []);
   else if (!mixed)
@@ -162,11 +162,15 @@ function withoutLeakedTones(received: readonly FoundTone[], sent: readonly Found
   });
 }
 
-function findLeaks(input: Examination, levels: readonly Uint8Array[], chosen: readonly number[]): Leak[] {
+function findLeaks(
+  input: Examination,
+  levels: readonly Uint8Array[],
+  chosen: readonly number[],
+  tones: ReadonlyMap<number, readonly FoundTone[]>,
+): Leak[] {
   const [a, b] = chosen as [number, number];
-  return [findLeak(levels, input.speech, input.window, a, b), findLeak(levels, input.speech, input.window, b, a)].filter(
-    (leak) => leak !== null,
-  );
+  const toned = (channel: number) => (tones.get(channel) ?? []).map((tone): Span => [tone.startMs, tone.endMs]);
+  return [findLeak(levels, toned(a), input.window, a, b), findLeak(levels, toned(b), input.window, b, a)].filter((leak) => leak !== null);
 }
 
 function crossTalk(leak: Leak): AudioProblem {

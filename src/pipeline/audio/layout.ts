@@ -1,10 +1,10 @@
 import { COMPARED_MS, type Echo, findEcho, type WindowReader } from "./correlate.ts";
 import { FRAME_MS, POWER_OF_CODE } from "./tracks.ts";
 
-/** Frames that are compared as one: 100 ms, so that a delay between the channels blurs little. */
-const GROUP = 10;
+/** Frames that are compared as one: 300 ms, so that a delay between the channels blurs little. */
+const GROUP = 30;
 /** Groups within this of the loudest tenth count as energetic, dB. */
-const ENERGETIC_DB = 20;
+const ENERGETIC_DB = 13;
 /** The same sound keeps its level difference within this … */
 const SAME_WITHIN_DB = 4;
 /** … in at least this share of the energetic groups. */
@@ -39,7 +39,7 @@ export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: Wind
   if (same < SAME_SHARE * differences.length) return null;
   const startsMs = spread(
     groups.map((group) => group.startMs),
-    Math.max(8, Math.min(32, groups.length >> 3)),
+    Math.max(8, Math.min(32, groups.length >> 2)),
     COMPARED_MS,
   );
   const echo = findEcho(window, 0, 1, startsMs);

@@ -150,9 +150,9 @@ function createSlots(spectrometer: Spectrometer): { push(samples: Float32Array):
 
   const look = (samples: Float32Array) => {
     let squares = 0;
-    // Every fourth sample tells the level well enough.
-    for (let i = 0; i < SNAPSHOT; i += 4) squares += (samples[i] as number) ** 2;
-    squares /= SNAPSHOT / 4;
+    // Two neighbours of every four tell the level well enough; single samples would miss a tone that is zero at each of them.
+    for (let i = 0; i < SNAPSHOT; i += 4) squares += (samples[i] as number) ** 2 + (samples[i + 1] as number) ** 2;
+    squares /= SNAPSHOT / 2;
     if (squares < TOO_QUIET) {
       spectrometer.rest();
       lines = false;

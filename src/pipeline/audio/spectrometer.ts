@@ -82,20 +82,17 @@ export function createSpectrometer(bench: Bench): Spectrometer {
       for (let k = LOW; k <= HIGH; k++) total += power[k] as number;
       findLines(power, total, lines);
       const { first, second } = strongest(lines);
-      let share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
-      let share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
-      let line1 = first < 0 ? 0 : (lines.at[first] as number);
-      if (share1 + share2 < MOSTLY) {
+      const share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
+      const share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
+      let tonal = share1 + share2 >= MOSTLY;
+      if (!tonal) {
         const hump = findHump(power);
-        if (hump.power >= MOSTLY * total) {
-          line1 = hump.at;
-          share1 = hump.power / total;
-          share2 = 0;
-        }
+        tonal = hump.power >= MOSTLY * total;
+        if (tonal) track.hump[slot] = Math.round(hump.at * BIN_HZ * 4);
       }
-      track.line1[slot] = Math.round(line1 * BIN_HZ * 4);
+      track.line1[slot] = first < 0 ? 0 : Math.round((lines.at[first] as number) * BIN_HZ * 4);
       track.share1[slot] = Math.max(1, byte(share1));
-      track.line2[slot] = second < 0 || share2 === 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
+      track.line2[slot] = second < 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
       track.share2[slot] = byte(share2);
       track.held[slot] = byte(heldPower(lines, before) / total);
       track.flatness[slot] = byte(shapeOf(power, total, shape));
@@ -103,7 +100,7 @@ export function createSpectrometer(bench: Bench): Spectrometer {
       [lines, before] = [before, lines];
       [shape, shapeBefore] = [shapeBefore, shape];
       hasBefore = true;
-      return share1 + share2 >= MOSTLY;
+      return tonal;
     },
     rest() {
       before.count = 0;
@@ -209,6 +206,7 @@ function allocate(slots: number): SpectralTrack {
     share1: new Uint8Array(slots),
     line2: new Uint16Array(slots),
     share2: new Uint8Array(slots),
+    hump: new Uint16Array(slots),
     held: new Uint8Array(slots),
     likeness: new Uint8Array(slots),
     flatness: new Uint8Array(slots),
@@ -220,7 +218,7 @@ const grow = (track: SpectralTrack) => resize(track, track.slots * 2);
 function resize(track: SpectralTrack, slots: number): SpectralTrack {
   const sized = allocate(slots);
   const kept = Math.min(slots, track.slots);
-  for (const name of ["line1", "share1", "line2", "share2", "held", "likeness", "flatness"] as const)
+  for (const name of ["line1", "share1", "line2", "share2", "hump", "held", "likeness", "flatness"] as const)
     sized[name].set(track[name].subarray(0, kept));
   return sized;
 }

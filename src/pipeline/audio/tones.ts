@@ -58,11 +58,12 @@ export function findBursts(spectra: SpectralTrack, levels: Uint8Array): Burst[] 
 function isTonal(spectra: SpectralTrack, slot: number): boolean {
   const one = (spectra.share1[slot] as number) / 255;
   const two = (spectra.share2[slot] as number) / 255;
-  return one >= LEAST_SHARE || (one > 0 && two >= one * SECOND_LINE && one + two >= LEAST_SHARE);
+  return (spectra.hump[slot] as number) > 0 || one >= LEAST_SHARE || (one > 0 && two >= one * SECOND_LINE && one + two >= LEAST_SHARE);
 }
 
 /** The two strongest lines as a set: which of them is stronger may change. A faint second line is noise. */
 function linesOf(spectra: SpectralTrack, slot: number): readonly [number, number] {
+  if ((spectra.hump[slot] as number) > 0) return [spectra.hump[slot] as number, 0];
   const one = spectra.line1[slot] as number;
   const two = (spectra.share2[slot] as number) >= (spectra.share1[slot] as number) * SECOND_LINE ? (spectra.line2[slot] as number) : 0;
   return two === 0 ? [one, 0] : one < two ? [one, two] : [two, one];
@@ -140,10 +141,8 @@ const isRingLine = (burst: Burst) =>
       // A faint second line beside a ring's own is noise.
       near(burst.lowHz, 450, 6) ||
       near(burst.highHz, 450, 6);
-const isBusyLine = (burst: Burst) =>
-  burst.highHz === 0
-    ? near(burst.lowHz, 450) || near(burst.lowHz, 425)
-    : (near(burst.lowHz, 480) && near(burst.highHz, 620)) || near(burst.lowHz, 450, 6) || near(burst.highHz, 450, 6);
+/** Most countries use the ring's own frequency for busy, with another cadence. */
+const isBusyLine = (burst: Burst) => isRingLine(burst) || (near(burst.lowHz, 480) && near(burst.highHz, 620));
 
 /**
  * Names the bursts by their lines and cadence: ITU-T E.180 supplement 2 (national tones) for ring-back and busy, T.30 and V.25 for fax.
@@ -164,7 +163,7 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure:
   };
 
   for (const parts of chains(steady.filter(isBusyLine), 120, 800, 900))
-    if (parts.length >= 3 && parts.slice(0, -1).every((part) => lengthOf(part) >= 180)) name("busy", parts);
+    if (parts.length >= 3 && isRegular(parts)) name("busy", parts);
 
   for (const parts of chains(
     steady.filter((burst) => !used.has(burst) && isRingLine(burst)),
@@ -172,9 +171,8 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure:
     2800,
     5600,
   )) {
-    const longest = Math.max(...parts.map(lengthOf));
-    const pair = parts.length >= 2 && longest >= 320;
-    if (longest >= 650 || pair) name("ring-back", parts);
+    const pair = parts.length >= 2 && parts.every((part) => lengthOf(part) >= 320 && lengthOf(part) <= 480);
+    if (pair || parts.some((part) => lengthOf(part) >= 650)) name("ring-back", parts);
   }
 
   for (const parts of chains(
@@ -197,6 +195,15 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure:
     if (burst.highHz === 0 && isEven(levels, burst, STEADY_BEEP_DB) && standsAlone(levels, burst) && isPure(burst)) name("beep", [burst]);
   }
   return found.sort((a, b) => a.startMs - b.startMs);
+}
+
+/** Whether bursts and pauses keep their lengths, as a busy tone's do (the first and the last burst may be cut). */
+function isRegular(parts: readonly Burst[]): boolean {
+  const even = (lengths: readonly number[]) => Math.max(...lengths) <= 1.3 * Math.min(...lengths) + 2 * FRAME_MS;
+  const pauses = parts.slice(1).map((part, i) => part.startMs - (parts[i] as Burst).endMs);
+  const inner = parts.slice(1, -1).map(lengthOf);
+  const longest = Math.max(...inner);
+  return longest >= 180 && even(inner) && even(pauses) && [parts[0], parts.at(-1)].every((part) => lengthOf(part as Burst) <= 1.3 * longest);
 }
 
 /** Bursts of `least … most` ms that follow each other with at most `gap` ms between. */

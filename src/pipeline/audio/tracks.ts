@@ -40,6 +40,8 @@ export interface SpectralTrack {
   /** The second strongest line, at least 30 Hz from the first. */
   readonly line2: Uint16Array;
   readonly share2: Uint8Array;
+  /** Centre, in quarter hertz, of the one narrow hump that carries most of the power where the lines alone do not (two lines 40 Hz apart); else 0. */
+  readonly hump: Uint16Array;
   /** Share of the power in lines that were there, at the same frequency, in the snapshot before: 0–255 for 0–1. */
   readonly held: Uint8Array;
   /** Likeness of the spectrum's shape to that of the snapshot before (correlation of log bands): 0–255 for −1 to 1. */
