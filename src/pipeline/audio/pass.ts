@@ -1,14 +1,19 @@
 import { CallsiftError } from "../errors.ts";
 import type { AudioProblem, PcmFile, Sound, Span } from "../types.ts";
+import { condition, conditioningGain } from "../vad/condition.ts";
 import type { SpeechDetector } from "../vad/port.ts";
 import { type SpanOptions, speechSpans } from "../vad/spans.ts";
 import { examine } from "./doctor.ts";
 import { createMeter } from "./meter.ts";
-import { NARROW_RATE, openNarrowBand } from "./narrow-band.ts";
+import { NARROW_RATE, type NarrowBand, openNarrowBand } from "./narrow-band.ts";
 import { FRAME_MS, levelDb } from "./tracks.ts";
 
 /** Samples a channel that the detector takes at a time: 8 s, a few milliseconds of work. */
 const RUN_SAMPLES = 65536;
+
+/** Length and number of the looks at a channel's level. */
+const LOOK_MS = 1000;
+const LOOKS = 60;
 
 /** What is to be listened to; plain data, so that it can go to another thread. */
 export interface ToHear {
@@ -46,7 +51,7 @@ export async function hear(call: ToHear, detector: SpeechDetector, options: Hear
   const startedAt = performance.now();
   using sound = openNarrowBand(call.pcm);
   const meter = createMeter(sound.channels, sound.nativeRate);
-  const speech = createSpeechTrack(detector, sound.channels, sound.durationMs);
+  const speech = createSpeechTrack(detector, sound);
   let samples = 0;
   for (const { narrow, native } of sound.blocks()) {
     if (options.isAborted?.()) throw new CallsiftError("aborted", "stopped on request while listening");
@@ -77,8 +82,16 @@ export async function hear(call: ToHear, detector: SpeechDetector, options: Hear
   return { sound: examined, vadMs, listenMs: performance.now() - startedAt };
 }
 
+/** Stretches of a channel spread over the call, enough to know how loud its speech is; all of a short call. */
+function samplesOf({ durationMs, window }: NarrowBand, channel: number): Float32Array[] {
+  const count = Math.min(Math.ceil(durationMs / LOOK_MS), LOOKS);
+  return Array.from({ length: count }, (_, i) => window(channel, Math.floor((i * durationMs) / count), LOOK_MS));
+}
+
 /** Gathers blocks of any length for the detector and keeps its answers. */
-function createSpeechTrack(detector: SpeechDetector, channels: number, durationMs: number) {
+function createSpeechTrack(detector: SpeechDetector, sound: NarrowBand) {
+  const { channels, durationMs } = sound;
+  const gains = Array.from({ length: channels }, (_, channel) => conditioningGain(samplesOf(sound, channel)));
   const expected = Math.ceil((durationMs * detector.sampleRate) / 1000 / detector.hop) + 2;
   const probability = Array.from({ length: channels }, () => new Float32Array(expected));
   const buffers = Array.from({ length: channels }, () => new Float32Array(RUN_SAMPLES));
@@ -103,7 +116,9 @@ function createSpeechTrack(detector: SpeechDetector, channels: number, durationM
       const length = blocks[0]?.length ?? 0;
       for (let at = 0; at < length; ) {
         const taken = Math.min(length - at, RUN_SAMPLES - filled);
-        for (const [channel, block] of blocks.entries()) buffers[channel]?.set(block.subarray(at, at + taken), filled);
+        for (const [channel, block] of blocks.entries()) {
+          condition(block.subarray(at, at + taken), gains[channel] as number, buffers[channel] as Float32Array, filled);
+        }
         filled += taken;
         at += taken;
         if (filled === RUN_SAMPLES) await run();
