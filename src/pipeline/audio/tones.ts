@@ -162,8 +162,7 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure:
     });
   };
 
-  for (const parts of chains(steady.filter(isBusyLine), 120, 800, 900))
-    if (parts.length >= 3 && isRegular(parts)) name("busy", parts);
+  for (const parts of chains(steady.filter(isBusyLine), 120, 800, 900)) if (parts.length >= 3 && isRegular(parts)) name("busy", parts);
 
   for (const parts of chains(
     steady.filter((burst) => !used.has(burst) && isRingLine(burst)),
@@ -203,7 +202,9 @@ function isRegular(parts: readonly Burst[]): boolean {
   const pauses = parts.slice(1).map((part, i) => part.startMs - (parts[i] as Burst).endMs);
   const inner = parts.slice(1, -1).map(lengthOf);
   const longest = Math.max(...inner);
-  return longest >= 180 && even(inner) && even(pauses) && [parts[0], parts.at(-1)].every((part) => lengthOf(part as Burst) <= 1.3 * longest);
+  return (
+    longest >= 180 && even(inner) && even(pauses) && [parts[0], parts.at(-1)].every((part) => lengthOf(part as Burst) <= 1.3 * longest)
+  );
 }
 
 /** Bursts of `least … most` ms that follow each other with at most `gap` ms between. */
