@@ -5,17 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailedScreening, Screening } from "../src/pipeline/screening.ts";
+import type { Finding } from "../src/pipeline/types.ts";
 import { type Row, report } from "./report.ts";
 
-interface Expected {
-  readonly rule: string;
-  readonly startMs?: number;
-}
-
-interface Truth {
-  readonly agentChannel: number | null;
-  readonly expected: readonly Expected[];
-}
+import type { Truth } from "../fixtures/generate.ts";
 
 /** An event's start may be so far off, ms. */
 const TOLERANCE_MS = 250;
@@ -60,27 +53,24 @@ for (const result of results) {
         `${result.recording.name}: agent on ${truth.agentChannel}, got ${result.audio.agentChannel} (${result.audio.roleSource})`,
       );
   }
-  compare(result, truth.expected);
+  compare(result, truth);
 }
 
 /** Pairs each expected event with the nearest unused finding of its rule; what is left over on either side is an error. */
-function compare({ recording, findings, notAssessed }: Screening, expected: readonly Expected[]): void {
-  const unused = new Set(findings);
+function compare({ recording, findings, notAssessed }: Screening, { expected, unjudged }: Truth): void {
+  const unused = new Set(findings.filter(({ rule }) => !unjudged.includes(rule)));
   for (const event of expected) {
-    const near = [...unused]
-      .filter(
-        ({ rule, startMs }) => rule === event.rule && (event.startMs === undefined || Math.abs(startMs - event.startMs) <= TOLERANCE_MS),
-      )
-      .sort((a, b) => Math.abs(a.startMs - (event.startMs ?? 0)) - Math.abs(b.startMs - (event.startMs ?? 0)))[0];
+    const near = [...unused].filter((finding) => finding.rule === event.rule && fits(finding, event)).sort((a, b) => distance(a, event) - distance(b, event))[0];
     if (near) {
       unused.delete(near);
       count(event.rule).found++;
     } else {
       count(event.rule).missed++;
       const why = notAssessed.find(({ rule }) => rule === event.rule);
-      const others = findings.filter(({ rule }) => rule === event.rule).map(({ startMs }) => startMs);
+      const others = findings.filter(({ rule }) => rule === event.rule).map(({ startMs, endMs }) => `${startMs}–${endMs}`);
+      const where = event.startMs === null ? "the whole call" : `${event.startMs}–${event.endMs}`;
       faults.push(
-        `${recording.name}: missed ${event.rule} at ${event.startMs ?? "any time"}${why ? ` (not assessed: ${why.reason})` : others.length > 0 ? ` (found at ${others})` : ""}`,
+        `${recording.name}: missed ${event.rule} at ${where}${why ? ` (not assessed: ${why.reason})` : others.length > 0 ? ` (found at ${others})` : ""}`,
       );
     }
   }
@@ -88,6 +78,18 @@ function compare({ recording, findings, notAssessed }: Screening, expected: read
     count(rule).invented++;
     faults.push(`${recording.name}: invented ${rule} at ${startMs}–${endMs}${quote ? ` “${quote}”` : ""}`);
   }
+}
+
+type Expected = Truth["expected"][number];
+
+function fits({ startMs, endMs }: Finding, event: Expected): boolean {
+  if (event.match === "call" || event.startMs === null) return true;
+  if (event.match === "start") return Math.abs(startMs - event.startMs) <= TOLERANCE_MS;
+  return startMs < (event.endMs ?? event.startMs + 1) && endMs > event.startMs;
+}
+
+function distance({ startMs }: Finding, event: Expected): number {
+  return Math.abs(startMs - (event.startMs ?? startMs));
 }
 
 function count(rule: string): Count {
