@@ -25,10 +25,8 @@ const FATAL_FROM = 80;
 const MORE_FINDINGS = 10;
 /** A customer this dissatisfied puts the call to review (1 to 5). */
 const DISSATISFIED = { 1: 25, 2: 15 } as const;
-/** From this worth on a finding without points puts its call to review: escalation does, a forgotten survey doesn't. */
+/** From this worth on a finding without points puts its call to review: escalation does (by its rule's priority), a forgotten survey doesn't. */
 const REVIEW_FROM = 20;
-/** Built-in rules without points that are worth more than other notices. */
-const WORTH_OF_RULE: Readonly<Record<string, number>> = { "customer-escalation": 35, "unusable-call": 15 };
 const UNUSABLE_RULE = "unusable-call";
 /** Damage that spoils whatever is said. */
 const DAMAGE: readonly ProblemCode[] = ["clipping", "drop-outs", "noise", "too-low"];
@@ -43,11 +41,12 @@ interface Reason {
  *
  * - `unusable`: the rule `unusable-call` fired, the recording is silent, or damage spoils all of it; unless there is serious or fatal
  *   evidence that counts all the same
- * - `review`: any finding that takes points or would if a person confirmed it, an escalating or dissatisfied customer, or a call
- *   of which not one rule with points could be judged
+ * - `review`: any finding that takes points or would if a person confirmed it, a notice whose rule has a priority of 20 or more (an
+ *   escalating customer), a dissatisfied customer, or a call of which not one line of the form could be judged
  * - `pass`: the rest
  *
- * Priority 0–100: the worth of the weightiest finding (severity × confidence; fatal 80 and up), up to 10 more for all further
+ * Priority 0–100: the worth of the weightiest finding (its rule's priority, else notice 10, general 40, serious 60, times confidence;
+ * fatal 80 to 95), up to 10 more for all further
  * findings, 25 or 15 more for satisfaction 1 or 2; below 80 without a fatal finding. Another finding never lowers it.
  */
 export function triage({ findings, notAssessed, score, layout, problems, metadata, rules = [] }: TriageInput): Triage {
@@ -76,7 +75,7 @@ export function triage({ findings, notAssessed, score, layout, problems, metadat
 
 function worthOf({ rule, severity, confidence }: Finding, worths: ReadonlyMap<string, number>): number {
   if (severity === "fatal") return FATAL_FROM + (WORTH.fatal - FATAL_FROM) * confidence;
-  return Math.min(FATAL_FROM - 1, (worths.get(rule) ?? WORTH_OF_RULE[rule] ?? WORTH[severity]) * confidence);
+  return Math.min(FATAL_FROM - 1, (worths.get(rule) ?? WORTH[severity]) * confidence);
 }
 
 function priorityOf(found: readonly Reason[], dissatisfied: number, fatal: boolean): number {

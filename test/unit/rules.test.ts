@@ -351,10 +351,35 @@ describe("rule files that are wrong", () => {
     "a: 1\na: 2",
     `${"[".repeat(9999)}`,
     "- ".repeat(9999),
+    "? ".repeat(500),
+    `a: ${"[? ".repeat(500)}`,
+    `a: ${"&a ".repeat(100_000)}`,
+    Array.from({ length: 3000 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"),
     "\u0000",
     `{"a":${"[".repeat(70)}1${"]".repeat(70)}}`,
   ])("text that is no rule file: %#", (text) => {
     expect(() => parseRules(text, "x")).toThrow(expect.objectContaining({ code: "rules/invalid" }));
+  });
+
+  it("any text gives a rule set or a coded error, never anything else", () => {
+    const yaml =
+      "schema: callsift.rules/1\nrules:\n  - { id: a, version: 1, severity: general, name: { zh: 甲, en: a }, when: { operator: spot, options: { at: [1] } } }\n";
+    const edit = fc.record({
+      at: fc.nat(yaml.length),
+      cut: fc.nat(6),
+      put: fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom("[", "{", "&a ", "*a", "- ", "? ", "\n", ": ", "!!x ", '"', "<<: ")),
+    });
+    fc.assert(
+      fc.property(fc.array(edit, { maxLength: 6 }), (edits) => {
+        const text = edits.reduce((was, { at, cut, put }) => was.slice(0, at) + put + was.slice(at + cut), yaml);
+        try {
+          compileRules({ rules: [parseRules(text, "x")], operators });
+        } catch (error) {
+          expect(error).toMatchObject({ code: "rules/invalid" });
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("reads YAML and JSON alike, with a byte-order mark or without", () => {

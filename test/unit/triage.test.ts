@@ -38,6 +38,7 @@ const call = (over: Partial<TriageInput> = {}): TriageInput => ({
   layout: "split",
   problems: [],
   metadata: {},
+  rules: [{ id: "customer-escalation", priority: 35 }, { id: "unusable-call", priority: 15 }, { id: "dead-air" }],
   ...over,
 });
 const of = (...findings: Finding[]) => triage(call({ findings }));

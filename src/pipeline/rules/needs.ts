@@ -8,7 +8,7 @@ export interface Unknown {
   readonly detail?: string;
 }
 
-/** The reasons that this room gives, worded for people; operators may add their own. */
+/** The reasons that this room and the operators give, worded for people. */
 export const REASONS = {
   "no-speech": { zh: "录音中没有人声", en: "Nobody speaks in the recording" },
   "no-transcript": { zh: "没有转写文本", en: "There is no transcript" },
@@ -19,6 +19,14 @@ export const REASONS = {
   "no-hangup-party": { zh: "元数据中没有挂机方", en: "The metadata don't say who hung up" },
   "audio-unfit": { zh: "录音质量不足以作为依据", en: "The sound is unfit as evidence" },
   language: { zh: "规则适用于其他语言", en: "The rule is for calls in another language" },
+  "sides-unknown": { zh: "无法分清双方的声音", en: "The two sides cannot be told apart" },
+  "no-agent-speech": { zh: "坐席没有说话", en: "The agent never speaks" },
+  "no-customer-speech": { zh: "客户没有说话", en: "The customer never speaks" },
+  "no-words": { zh: "该段通话没有转写文本", en: "The transcript has no words in that part of the call" },
+  "no-wording": { zh: "规则没有该语言的用语", en: "The rule lists no phrases in the call's language" },
+  "too-little-speech": { zh: "讲话太少，无法判断", en: "Too little speech to judge by" },
+  "no-metadata": { zh: "元数据中没有该字段", en: "The metadata lack the field" },
+  "no-such-rule": { zh: "评分项所绑定的规则未启用", en: "The rule that the item is bound to is not in force" },
 } as const satisfies Record<string, Readonly<Record<Language, string>>>;
 
 /** Problems that concern both sides whichever channel is named: a leak puts words in the other's mouth. */
