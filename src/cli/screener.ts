@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import { ENGINES, pickEngine } from "../pipeline/asr/engines.ts";
 import { findTranscript } from "../pipeline/asr/import.ts";
 import type { Transcriber } from "../pipeline/asr/port.ts";
-import { createListener } from "../pipeline/audio/listen.ts";
+import type { Listener } from "../pipeline/audio/listen.ts";
 import type { RawFormat, RecordingSource } from "../pipeline/audio/open.ts";
 import { CallsiftError } from "../pipeline/errors.ts";
 import { findMetadata } from "../pipeline/metadata.ts";
@@ -23,11 +23,10 @@ export interface ScreenerOptions {
   readonly engine: string;
   readonly language: Language | "auto";
   readonly agentChannel: 0 | 1 | "auto";
-  /** Threads that listen. */
-  readonly workers: number;
+  readonly listener: Listener;
 }
 
-/** Screens calls one by one or side by side; holds the threads and engines they share. */
+/** Screens calls one by one or side by side; holds the engines they share. */
 export interface Screener extends AsyncDisposable {
   /** @throws CallsiftError */
   screen(call: CallFile, options?: StageOptions): Promise<Screening>;
@@ -39,10 +38,9 @@ export interface Screener extends AsyncDisposable {
  * @throws CallsiftError `asr/not-available`
  */
 export async function openScreener(options: ScreenerOptions): Promise<Screener> {
-  const { config, policies, engine } = options;
+  const { config, policies, engine, listener } = options;
   // Named now and not with the first call: it is a mistake of the command, not of a recording.
   if (engine !== "auto") pickEngine(engine, { transcriptPath: null });
-  const listener = createListener({ workers: options.workers, vad: config.vad });
   const transcribers = new Map<string, Promise<Transcriber>>();
   const open = {
     searchPath: config.searchPath,
@@ -70,7 +68,6 @@ export async function openScreener(options: ScreenerOptions): Promise<Screener> 
       );
     },
     async [Symbol.asyncDispose]() {
-      await listener[Symbol.asyncDispose]();
       for (const opening of transcribers.values()) await (await opening)[Symbol.asyncDispose]();
     },
   };

@@ -90,22 +90,23 @@ export function detailLines(result: Screening | FailedScreening, policies: Polic
   return lines.map(printable);
 }
 
+/** What became of a run's calls. */
+export interface Tally {
+  screened: number;
+  failed: number;
+  /** Of the failed, those that are callsift's own fault. */
+  bugs: number;
+  soundMs: number;
+  incomplete: number;
+}
+
 /** The last line: how many, how much sound, how fast. */
-export function summaryLine(results: readonly (Screening | FailedScreening)[], calls: number, elapsedMs: number): string {
-  let soundMs = 0;
-  let failed = 0;
-  let starred = false;
-  for (const result of results) {
-    if (result.status === "failed") failed++;
-    else {
-      soundMs += result.recording.durationMs;
-      starred ||= !result.score.complete;
-    }
-  }
-  const stopped = results.length < calls ? `, ${calls - results.length} not begun or stopped` : "";
-  const star = starred ? "\n* not every item could be judged; --details and --json say why" : "";
+export function summaryLine({ screened, failed, soundMs, incomplete }: Tally, calls: number, elapsedMs: number): string {
+  const left = calls - screened - failed;
+  const stopped = left > 0 ? `, ${left} not begun or stopped` : "";
+  const star = incomplete > 0 ? "\n* not every item could be judged; --details and --json say why" : "";
   const speed = elapsedMs > 0 ? Math.round(soundMs / elapsedMs) : 0;
-  return `${results.length - failed} screened, ${failed} failed${stopped}; ${clock(soundMs / 1000)} of sound in ${(elapsedMs / 1000).toFixed(1)} s (${speed} × real time)${star}`;
+  return `${screened} screened, ${failed} failed${stopped}; ${clock(soundMs / 1000)} of sound in ${(elapsedMs / 1000).toFixed(1)} s (${speed} × real time)${star}`;
 }
 
 /** Cut or padded to a width in terminal columns (a Chinese character takes two). */

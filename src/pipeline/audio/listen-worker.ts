@@ -13,14 +13,15 @@ const { vad } = workerData as { readonly vad: VadEngine["name"] };
 const port = parentPort;
 if (!port) throw new Error("listen-worker.ts runs only in a worker thread");
 
-let detector: SpeechDetector | null = null;
+// Opened while the first recording is still being looked at. A failure is told with the first recording, not as an unhandled one.
+const opening: Promise<SpeechDetector> = VAD_ENGINES[vad].open();
+opening.catch(() => {});
 
 async function serve(order: Order): Promise<void> {
   const tell = (answer: Answer) => port?.postMessage(answer);
   let toldAt = performance.now();
   try {
-    detector ??= await VAD_ENGINES[vad].open();
-    const heard = await hear(order.call, detector, {
+    const heard = await hear(order.call, await opening, {
       isAborted: () => Atomics.load(order.stop, 0) === 1,
       onProgress(doneMs) {
         const now = performance.now();
@@ -38,7 +39,7 @@ async function serve(order: Order): Promise<void> {
 
 async function close(): Promise<void> {
   // Without the native session's release a thread that ends may take the process with it.
-  await detector?.[Symbol.asyncDispose]();
+  await opening.then((detector) => detector[Symbol.asyncDispose]()).catch(() => {});
   port?.close();
 }
 

@@ -28,6 +28,8 @@ export interface Listener extends AsyncDisposable {
    * @throws CallsiftError `aborted`, `vad/unavailable`, `audio/…` of openPcm
    */
   listen(pcm: readonly PcmFile[], options?: ListenOptions): Promise<Heard>;
+  /** Starts one thread and its detector now, so that they are ready when the first recording is. */
+  warm(): void;
   /** Ends the workers; what still runs or waits fails with `aborted`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -113,6 +115,9 @@ export function createListener({ workers, vad = "silero" }: { readonly workers: 
 
   return {
     recipe: `${VAD_ENGINES[vad].recipe} ${JSON.stringify(SPAN_DEFAULTS)}`,
+    warm() {
+      if (seats.size === 0) start();
+    },
     listen(pcm, { signal, truncated = false, problems = [], onProgress } = {}) {
       return new Promise<Heard>((resolve, reject) => {
         const aborted = () => new CallsiftError("aborted", "stopped on request before it was listened to");
