@@ -65,9 +65,10 @@ export function isKey(samples: Float32Array): boolean {
   let total = 0;
   for (const sample of samples) total += sample * sample;
   if (total === 0) return false;
-  const strongest = (frequencies: readonly number[]) => frequencies.reduce((best, hertz) => Math.max(best, energyAt(samples, hertz)), 0);
-  const row = strongest(ROWS);
-  const column = strongest(COLUMNS);
+  const row = Math.max(...ROWS.map((hertz) => energyAt(samples, hertz)));
+  // Most sounds end here.
+  if (row * (1 + 10 ** (MOST_TWIST_DB / 10)) < LEAST_SHARE * total) return false;
+  const column = Math.max(...COLUMNS.map((hertz) => energyAt(samples, hertz)));
   const twistDb = Math.abs(10 * Math.log10((row + 1e-12) / (column + 1e-12)));
   return twistDb <= MOST_TWIST_DB && row + column >= LEAST_SHARE * total;
 }

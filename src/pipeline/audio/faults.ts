@@ -19,8 +19,8 @@ const UNFIT_NOISY_DB = 5;
 const CLIPPED = 0.001;
 const LEAST_PLATEAUS = 10;
 const UNFIT_CLIPPED = 0.1;
-/** Frames of speech whose peak lies within 2 dB of the highest: beyond this share a ceiling cut them, whatever a codec did to it since. */
-const CROWDED = 0.35;
+/** Loud frames whose peak lies within 2 dB of the highest: beyond this share a ceiling cut them, whatever a codec did since. Natural speech has 0.03–0.19. */
+const CROWDED = 0.25;
 /** Drop-outs: at least this many are worth a note; unfit are so many a minute of speech that take such a share of it. */
 const DROP_OUTS = 2;
 const UNFIT_DROP_OUTS_A_MINUTE = 6;
@@ -100,7 +100,7 @@ function clipping(channel: number, measures: ChannelMeasures, speech: readonly S
     : null;
 }
 
-/** Of the frames whose peak is within 20 dB of the highest (the highest hundredth left out: overshoot), the share within 2 dB of it. */
+/** Of the frames whose peak is loud enough to reach the ceiling (the highest hundredth left out: overshoot), the share whose peak is within 2 dB of it. */
 function crowding(histogram: Uint32Array): number {
   const above = (code: number) => histogram.subarray(Math.max(0, code)).reduce((sum, count) => sum + count, 0);
   let top = 255;

@@ -4,6 +4,8 @@ export interface RealFft {
   readonly size: number;
   /** Bins `0 … size / 2` of the transform of `input` (not scaled), into `re` and `im` of at least `size / 2 + 1`. */
   forward(input: ArrayLike<number>, re: Float64Array, im: Float64Array): void;
+  /** Power of bins `0 … size / 2` of the `size` samples at `from` (0 by default) under a window, into `power`: what `forward` would give, squared, in one go. */
+  power(input: Float32Array, window: Float64Array, power: Float64Array, from?: number): void;
   /** The real signal whose bins these are (scaled: undoes `forward`), into `output` of `size`. */
   inverse(re: Float64Array, im: Float64Array, output: Float64Array): void;
 }
@@ -55,6 +57,34 @@ export function createRealFft(size: number): RealFft {
         outIm[k] = evenIm + ti;
         outRe[m] = evenRe - tr;
         outIm[m] = ti - evenIm;
+      }
+    },
+    power(input, window, power, from = 0) {
+      for (let i = 0; i < half; i++) {
+        const at = 2 * (reversed[i] as number);
+        re[i] = (input[from + at] as number) * (window[at] as number);
+        im[i] = (input[from + at + 1] as number) * (window[at + 1] as number);
+      }
+      transform(re, im, stages);
+      const r0 = re[0] as number;
+      const i0 = im[0] as number;
+      power[0] = (r0 + i0) * (r0 + i0);
+      power[half] = (r0 - i0) * (r0 - i0);
+      for (let k = 1, m = half - 1; k <= m; k++, m--) {
+        const rk = re[k] as number;
+        const ik = im[k] as number;
+        const rm = re[m] as number;
+        const imag = im[m] as number;
+        const evenRe = (rk + rm) / 2;
+        const evenIm = (ik - imag) / 2;
+        const oddRe = (ik + imag) / 2;
+        const oddIm = (rm - rk) / 2;
+        const wr = splitCos[k] as number;
+        const wi = splitSin[k] as number;
+        const tr = oddRe * wr - oddIm * wi;
+        const ti = oddRe * wi + oddIm * wr;
+        power[k] = (evenRe + tr) * (evenRe + tr) + (evenIm + ti) * (evenIm + ti);
+        power[m] = (evenRe - tr) * (evenRe - tr) + (ti - evenIm) * (ti - evenIm);
       }
     },
     inverse(inRe, inIm, output) {

@@ -16,6 +16,8 @@ export interface Meter {
 const FRAME = (FRAME_MS * TRACK_RATE) / 1000;
 /** Range of values that is still one constant value: A-law has no zero, its silence alternates between ±8 of 32,768. */
 const FLAT_RANGE = 17 / 32768;
+/** Variance of the loudest of such frames, with a margin. */
+const NEARLY_FLAT = (9 / 32768) ** 2;
 /** Slots quieter than this have no snapshot: mean square, −58 dBFS. */
 const TOO_QUIET = 10 ** -5.8;
 /** A slot this much louder than the one before is an onset and gets a snapshot: mean square, 9 dB. */
@@ -43,159 +45,167 @@ interface ChannelMeter {
 function createChannelMeter(bench: Bench, nativeRate: number): ChannelMeter {
   const spectrometer = createSpectrometer(bench);
   const slots = createSlots(spectrometer);
-  const plateaus = createPlateaus(nativeRate);
+  const ceiling = createCeiling(nativeRate);
   const wide = nativeRate >= 16000 ? createWideBand(nativeRate) : null;
-  const peakHistogram = new Uint32Array(256);
   let levels = new Uint8Array(4096);
   let frames = 0;
   let samples = 0;
   let total = 0;
   /** Slow estimate of the constant part, which levels leave out. */
   let offset = 0;
-  /** The frame in work: samples so far, and over them the sum, the sum of squares and the extremes. */
-  let filled = 0;
-  let sum = 0;
-  let squares = 0;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
 
-  const closeFrame = () => {
+  const measure = (frame: Float32Array, from: number, to: number) => {
     if (frames === levels.length) {
       const larger = new Uint8Array(levels.length * 2);
       larger.set(levels);
       levels = larger;
     }
-    const mean = sum / filled;
-    offset = frames === 0 ? mean : offset + (mean - offset) * 0.01;
-    const flat = high - low <= FLAT_RANGE;
-    levels[frames++] = flat ? FLAT : levelCode(squares / filled - 2 * offset * mean + offset * offset);
-    if (!flat) {
-      const at = levelCode(Math.max(high, -low) ** 2);
-      peakHistogram[at] = (peakHistogram[at] as number) + 1;
+    // Several sums of each kind: the additions would otherwise wait for each other.
+    let sumA = 0;
+    let sumB = 0;
+    let squaresA = 0;
+    let squaresB = 0;
+    let squaresC = 0;
+    let squaresD = 0;
+    let i = from;
+    for (; i + 3 < to; i += 4) {
+      const a = frame[i] as number;
+      const b = frame[i + 1] as number;
+      const c = frame[i + 2] as number;
+      const d = frame[i + 3] as number;
+      sumA += a + c;
+      sumB += b + d;
+      squaresA += a * a;
+      squaresB += b * b;
+      squaresC += c * c;
+      squaresD += d * d;
     }
-    total += sum;
-    samples += filled;
-    filled = 0;
-    sum = 0;
-    squares = 0;
-    low = Number.POSITIVE_INFINITY;
-    high = Number.NEGATIVE_INFINITY;
+    for (; i < to; i++) {
+      sumA += frame[i] as number;
+      squaresA += (frame[i] as number) ** 2;
+    }
+    const length = to - from;
+    const mean = (sumA + sumB) / length;
+    const meanSquare = (squaresA + squaresB + squaresC + squaresD) / length;
+    offset = frames === 0 ? mean : offset + (mean - offset) * 0.01;
+    // Only what hardly varies is looked at again: extremes of every frame would cost more than all the rest.
+    const flat = meanSquare - mean * mean <= NEARLY_FLAT && isFlat(frame, from, to);
+    levels[frames++] = flat ? FLAT : levelCode(meanSquare - 2 * offset * mean + offset * offset);
+    total += sumA + sumB;
+    samples += length;
+    return meanSquare * length;
   };
+
+  const frames8k = createChunks(FRAME, (frame, from, to) => {
+    const squares = measure(frame, from, to);
+    if (nativeRate === TRACK_RATE) ceiling.take(frame, from, to, squares);
+  });
 
   return {
     push(at8k, native) {
-      for (let at = 0; at < at8k.length; ) {
-        const from = at;
-        const end = Math.min(at8k.length, at + FRAME - filled);
-        // Locals, and two sums of each kind: the additions would otherwise wait for each other.
-        let sumA = 0;
-        let sumB = 0;
-        let squaresA = 0;
-        let squaresB = 0;
-        let lowest = Number.POSITIVE_INFINITY;
-        let highest = Number.NEGATIVE_INFINITY;
-        for (; at + 1 < end; at += 2) {
-          const a = at8k[at] as number;
-          const b = at8k[at + 1] as number;
-          sumA += a;
-          sumB += b;
-          squaresA += a * a;
-          squaresB += b * b;
-          const less = Math.min(a, b);
-          const more = Math.max(a, b);
-          if (less < lowest) lowest = less;
-          if (more > highest) highest = more;
-        }
-        if (at < end) {
-          const a = at8k[at++] as number;
-          sumA += a;
-          squaresA += a * a;
-          if (a < lowest) lowest = a;
-          if (a > highest) highest = a;
-        }
-        sum += sumA + sumB;
-        squares += squaresA + squaresB;
-        if (lowest < low) low = lowest;
-        if (highest > high) high = highest;
-        if (native === at8k) plateaus.take(at8k, from, end, Math.max(highest, -lowest));
-        filled += end - from;
-        if (filled === FRAME) closeFrame();
-      }
+      frames8k.push(at8k);
       slots.push(at8k);
-      if (native !== at8k) plateaus.push(native);
+      if (nativeRate !== TRACK_RATE) ceiling.push(native);
       wide?.push(native);
     },
     finish() {
-      if (filled > 0) closeFrame();
+      frames8k.finish();
       return {
         levels: levels.slice(0, frames),
         spectra: spectrometer.finish(slots.count()),
         mean: samples > 0 ? total / samples : 0,
         nativeRate,
-        peakHistogram,
-        ...plateaus.finish(),
+        ...ceiling.finish(),
         wide: wide ? wide.finish() : null,
       };
     },
   };
 }
 
-/** Cuts the sound into slots and decides which of them are worth a snapshot. */
-function createSlots(spectrometer: Spectrometer): { push(samples: Float32Array): void; count(): number } {
-  const buffer = new Float32Array(SNAPSHOT);
+function isFlat(samples: Float32Array, from: number, to: number): boolean {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let i = from; i < to; i++) {
+    low = Math.min(low, samples[i] as number);
+    high = Math.max(high, samples[i] as number);
+  }
+  return high - low <= FLAT_RANGE;
+}
+
+/** Cuts blocks of any length into chunks of one length, in place where a chunk lies within a block. */
+function createChunks(
+  length: number,
+  take: (samples: Float32Array, from: number, to: number) => void,
+): { push(block: Float32Array): void; finish(): void } {
+  const kept = new Float32Array(length);
   let filled = 0;
-  let slot = 0;
-  let squaresBefore = 0;
-  let lines = false;
-
-  const look = (samples: Float32Array) => {
-    let squares = 0;
-    // Two neighbours of every four tell the level well enough; single samples would miss a tone that is zero at each of them.
-    for (let i = 0; i < SNAPSHOT; i += 4) squares += (samples[i] as number) ** 2 + (samples[i + 1] as number) ** 2;
-    squares /= SNAPSHOT / 2;
-    if (squares < TOO_QUIET) {
-      spectrometer.rest();
-      lines = false;
-    } else if (lines || slot % 2 === 0 || squares > squaresBefore * ONSET) lines = spectrometer.take(slot, samples);
-    squaresBefore = squares;
-    slot++;
-  };
-
   return {
-    push(samples) {
+    push(block) {
       let at = 0;
-      while (at < samples.length) {
-        if (filled === 0 && samples.length - at >= SNAPSHOT) {
-          look(samples.subarray(at, at + SNAPSHOT));
-          at += SNAPSHOT;
+      while (at < block.length) {
+        if (filled === 0 && block.length - at >= length) {
+          take(block, at, at + length);
+          at += length;
           continue;
         }
-        const taken = Math.min(SNAPSHOT - filled, samples.length - at);
-        buffer.set(samples.subarray(at, at + taken), filled);
-        filled += taken;
-        at += taken;
-        if (filled === SNAPSHOT) {
-          look(buffer);
+        const end = Math.min(block.length, at + length - filled);
+        kept.set(block.subarray(at, end), filled);
+        filled += end - at;
+        at = end;
+        if (filled === length) {
+          take(kept, 0, length);
           filled = 0;
         }
       }
     },
-    count: () => slot,
+    /** The last chunk may be short. */
+    finish() {
+      if (filled > 0) take(kept, 0, filled);
+      filled = 0;
+    },
   };
 }
 
-/** Counts runs of samples that stay at the largest magnitude so far: the flat tops that clipping leaves, at whatever level. */
-interface Plateaus {
-  /** The next stretch of native samples, whose largest magnitude is already known. */
-  take(samples: Float32Array, from: number, to: number, largest: number): void;
-  /** The next samples, in whatever length. */
-  push(samples: Float32Array): void;
-  finish(): { peak: number; plateaus: number; plateauSamples: number };
+/** Decides which slots are worth a snapshot. */
+function createSlots(spectrometer: Spectrometer): { push(samples: Float32Array): void; count(): number } {
+  let slot = 0;
+  let squaresBefore = 0;
+  let lines = false;
+  const chunks = createChunks(SNAPSHOT, (samples, from) => {
+    let squares = 0;
+    // Two neighbours of every eight tell the level well enough; single samples would miss a tone that is zero at each of them.
+    for (let i = from; i < from + SNAPSHOT; i += 8) {
+      const a = samples[i] as number;
+      const b = samples[i + 1] as number;
+      squares += a * a + b * b;
+    }
+    squares /= SNAPSHOT / 4;
+    if (squares < TOO_QUIET) {
+      spectrometer.rest();
+      lines = false;
+    } else if (lines || slot % 2 === 0 || squares > squaresBefore * ONSET) lines = spectrometer.take(slot, samples, from);
+    squaresBefore = squares;
+    slot++;
+  });
+  return { push: chunks.push, count: () => slot };
 }
 
-function createPlateaus(nativeRate: number): Plateaus {
-  const shortest = Math.max(3, Math.round((3 * nativeRate) / 8000));
-  let ceiling = 0;
+/**
+ * Counts runs of samples that stay at the largest magnitude so far: the flat tops that clipping leaves, at whatever level. A stretch is
+ * looked at only if its energy allows for one sample as high.
+ */
+interface Ceiling {
+  /** The next native samples, the sum of whose squares is known. */
+  take(samples: Float32Array, from: number, to: number, squares: number): void;
+  /** The next native samples, in whatever length. */
+  push(samples: Float32Array): void;
+  finish(): Pick<ChannelMeasures, "peak" | "plateaus" | "plateauSamples" | "peakHistogram">;
+}
+
+function createCeiling(nativeRate: number): Ceiling {
+  const shortest = Math.max(3, Math.round((3 * nativeRate) / TRACK_RATE));
+  const peakHistogram = new Uint32Array(256);
+  let peak = 0;
   let plateaus = 0;
   let plateauSamples = 0;
   let run = 0;
@@ -206,38 +216,40 @@ function createPlateaus(nativeRate: number): Plateaus {
     }
     run = 0;
   };
-  const take = (samples: Float32Array, from: number, to: number, largest: number) => {
-    if (largest > ceiling * 1.02) {
+  const take = (samples: Float32Array, from: number, to: number, squares: number) => {
+    if (squares < 0.95 * peak * peak) return endRun();
+    let largest = 0;
+    for (let i = from; i < to; i++) {
+      const magnitude = Math.abs(samples[i] as number);
+      if (magnitude > largest) largest = magnitude;
+    }
+    const code = levelCode(largest * largest);
+    peakHistogram[code] = (peakHistogram[code] as number) + 1;
+    if (largest > peak * 1.02) {
       // What was counted below the new ceiling was not clipped there.
       plateaus = 0;
       plateauSamples = 0;
     }
-    if (largest > ceiling) ceiling = largest;
-    const limit = ceiling * 0.98;
+    if (largest > peak) peak = largest;
+    const limit = peak * 0.98;
     if (largest < limit) return endRun();
     for (let i = from; i < to; i++) {
       if (Math.abs(samples[i] as number) >= limit) run++;
       else if (run > 0) endRun();
     }
   };
+  const chunks = createChunks(FRAME, (samples, from, to) => {
+    let squares = 0;
+    for (let i = from; i < to; i++) squares += (samples[i] as number) * (samples[i] as number);
+    take(samples, from, to, squares);
+  });
   return {
     take,
-    push(samples) {
-      for (let from = 0; from < samples.length; from += FRAME) {
-        const to = Math.min(samples.length, from + FRAME);
-        let low = 0;
-        let high = 0;
-        for (let i = from; i < to; i++) {
-          const value = samples[i] as number;
-          if (value > high) high = value;
-          if (value < low) low = value;
-        }
-        take(samples, from, to, Math.max(high, -low));
-      }
-    },
+    push: chunks.push,
     finish() {
+      chunks.finish();
       endRun();
-      return { peak: ceiling, plateaus, plateauSamples };
+      return { peak, plateaus, plateauSamples, peakHistogram };
     },
   };
 }
@@ -246,15 +258,13 @@ function createPlateaus(nativeRate: number): Plateaus {
 function createWideBand(nativeRate: number): { push(native: Float32Array): void; finish(): WideBand } {
   const fft = createRealFft(WIDE);
   const window = Float64Array.from({ length: WIDE }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / WIDE));
-  const shaped = new Float64Array(WIDE);
-  const re = new Float64Array(WIDE / 2 + 1);
-  const im = new Float64Array(WIDE / 2 + 1);
+  const power = new Float64Array(WIDE / 2 + 1);
   const ratioHistogram = new Uint32Array(101);
   const binOf = (hertz: number) => Math.round((hertz * WIDE) / nativeRate);
   const powerOf = (fromHz: number, toHz: number) => {
-    let power = 0;
-    for (let k = binOf(fromHz); k <= Math.min(WIDE / 2, binOf(toHz)); k++) power += (re[k] as number) ** 2 + (im[k] as number) ** 2;
-    return power;
+    let sum = 0;
+    for (let k = binOf(fromHz); k <= Math.min(WIDE / 2, binOf(toHz)); k++) sum += power[k] as number;
+    return sum;
   };
   const every = Math.round(nativeRate / 2);
   let until = 0;
@@ -263,8 +273,7 @@ function createWideBand(nativeRate: number): { push(native: Float32Array): void;
   return {
     push(native) {
       for (; until + WIDE <= native.length; until += every) {
-        for (let i = 0; i < WIDE; i++) shaped[i] = (native[until + i] as number) * (window[i] as number);
-        fft.forward(shaped, re, im);
+        fft.power(native, window, power, until);
         const below = powerOf(200, 3600);
         // A window of 512 samples with this power in the band is sound of about −45 dBFS.
         if (below < 3e-5 * WIDE * WIDE * 0.1) continue;

@@ -26,34 +26,24 @@ const HUMP = 4;
 
 /** Takes snapshots of one channel's spectrum into a compact track. */
 export interface Spectrometer {
-  /** Measures the `SNAPSHOT` samples of this slot; true where one or two steady lines carry most of the power. */
-  take(slot: number, samples: Float32Array): boolean;
+  /** Measures the `SNAPSHOT` samples of this slot, the first at `from`; true where one or two steady lines carry most of the power. */
+  take(slot: number, samples: Float32Array, from: number): boolean;
   /** The sound stopped: nothing is held from before. */
   rest(): void;
   finish(slots: number): SpectralTrack;
 }
 
-/** Shared by the spectrometers of one recording: the transform and its work arrays. */
+/** Shared by the spectrometers of one recording: the transform and its work array. */
 export interface Bench {
   readonly power: Float64Array;
-  transform(samples: Float32Array): void;
+  transform(samples: Float32Array, from: number): void;
 }
 
 export function createBench(): Bench {
   const fft = createRealFft(SNAPSHOT);
   const window = Float64Array.from({ length: SNAPSHOT }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / SNAPSHOT));
-  const shaped = new Float64Array(SNAPSHOT);
-  const re = new Float64Array(SNAPSHOT / 2 + 1);
-  const im = new Float64Array(SNAPSHOT / 2 + 1);
   const power = new Float64Array(SNAPSHOT / 2 + 1);
-  return {
-    power,
-    transform(samples) {
-      for (let i = 0; i < SNAPSHOT; i++) shaped[i] = (samples[i] as number) * (window[i] as number);
-      fft.forward(shaped, re, im);
-      for (let k = LOW - 6; k <= HIGH + 1; k++) power[k] = (re[k] as number) ** 2 + (im[k] as number) ** 2;
-    },
-  };
+  return { power, transform: (samples, from) => fft.power(samples, window, power, from) };
 }
 
 /** The lines of one snapshot: frequency in bins, power. */
@@ -75,9 +65,9 @@ export function createSpectrometer(bench: Bench): Spectrometer {
   let hasBefore = false;
 
   return {
-    take(slot, samples) {
+    take(slot, samples, from) {
       while (slot >= track.slots) track = grow(track);
-      bench.transform(samples);
+      bench.transform(samples, from);
       let total = 1e-12;
       for (let k = LOW; k <= HIGH; k++) total += power[k] as number;
       findLines(power, total, lines);

@@ -63,7 +63,7 @@ export interface ChannelMeasures {
   /** Runs of at least three samples (at 8 kHz; longer at higher rates) within 2 % of the peak, and the samples in them. */
   readonly plateaus: number;
   readonly plateauSamples: number;
-  /** How many frames have their largest magnitude at a level (codes as of the level track, of magnitude instead of RMS). */
+  /** Of the frames loud enough to reach the peak: how many have their largest magnitude at a level (codes as of the level track, of magnitude instead of RMS). */
   readonly peakHistogram: Uint32Array;
   /** Power above and below the telephone band, summed over sparse snapshots at the native rate; null at native rates under 16 kHz. */
   readonly wide: WideBand | null;
