@@ -1,9 +1,11 @@
 /** The build: types and a check of them by tsc, JavaScript by esbuild file by file, data files, and the speech detector's weights. */
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { tsImport } from "tsx/esm/api";
+import { parse } from "yaml";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -27,7 +29,12 @@ await build({
   plugins: [{ name: "callsift", setup: resolveImports }],
 });
 
-cpSync(`${root}src`, `${root}dist`, { recursive: true, filter: (path) => !path.endsWith(".ts") });
+// JSON is YAML too, and reads ten times as fast.
+for (const path of readdirSync(`${root}src`, { recursive: true })) {
+  if (!path.endsWith(".yaml")) continue;
+  mkdirSync(dirname(`${root}dist/${path}`), { recursive: true });
+  writeFileSync(`${root}dist/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
+}
 const { buildSilero } = await tsImport("./build-silero.ts", import.meta.url);
 console.log(`wrote ${buildSilero()}`);
 
@@ -39,5 +46,7 @@ function resolveImports({ onResolve }) {
   onResolve({ filter: /^\./ }, ({ path, importer }) =>
     importer.startsWith(`${root}src/`) ? { path: path.replace(/\.ts$/, ".js"), external: true } : undefined,
   );
-  onResolve({ filter: /^[^./]/ }, ({ path, kind }) => (kind === "entry-point" || path.split("/")[0] === "typebox" ? undefined : { path, external: true }));
+  onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+    kind === "entry-point" || path.split("/")[0] === "typebox" ? undefined : { path, external: true },
+  );
 }
