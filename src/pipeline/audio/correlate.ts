@@ -1,4 +1,4 @@
-import { createRealFft } from "./fft.ts";
+import type { RealFft } from "./fft.ts";
 import { TRACK_RATE } from "./tracks.ts";
 
 /** Random access to the sound at 8 kHz, zero where there is none. */
@@ -11,7 +11,8 @@ export const MOST_DELAY_MS = 100;
 
 const COMPARED = (COMPARED_MS * TRACK_RATE) / 1000;
 const MOST_DELAY = (MOST_DELAY_MS * TRACK_RATE) / 1000;
-const SIZE = 4096;
+/** Samples of the transform that the comparison takes. */
+export const COMPARED_FFT = 4096;
 /** First-order emphasis of the highs: without it the pitch of voiced speech makes any two voices alike at some delay. */
 const EMPHASIS = 0.9;
 
@@ -31,12 +32,11 @@ export interface Echo {
 
 /**
  * Looks for the sound of `source` in `receiver` over the given windows (starts in ms): normalised cross-correlation by FFT, averaged
- * over the windows, so that what is common to all of them stands out. Null without windows.
+ * over the windows, so that what is common to all of them stands out. `fft` is of `COMPARED_FFT` samples. Null without windows.
  */
-export function findEcho(window: WindowReader, source: number, receiver: number, startsMs: readonly number[]): Echo | null {
+export function findEcho(window: WindowReader, fft: RealFft, source: number, receiver: number, startsMs: readonly number[]): Echo | null {
   if (startsMs.length === 0) return null;
-  const fft = createRealFft(SIZE);
-  const half = SIZE / 2 + 1;
+  const half = COMPARED_FFT / 2 + 1;
   const [xRe, xIm, yRe, yIm, sumRe, sumIm] = Array.from({ length: 6 }, () => new Float64Array(half)) as [
     Float64Array,
     Float64Array,
@@ -45,8 +45,8 @@ export function findEcho(window: WindowReader, source: number, receiver: number,
     Float64Array,
     Float64Array,
   ];
-  const x = new Float64Array(SIZE);
-  const y = new Float64Array(SIZE);
+  const x = new Float64Array(COMPARED_FFT);
+  const y = new Float64Array(COMPARED_FFT);
   const pairs: { x: Float64Array; y: Float64Array }[] = [];
 
   for (const startMs of startsMs) {
@@ -72,7 +72,7 @@ export function findEcho(window: WindowReader, source: number, receiver: number,
   }
   if (pairs.length === 0) return null;
 
-  const sums = new Float64Array(SIZE);
+  const sums = new Float64Array(COMPARED_FFT);
   fft.inverse(sumRe, sumIm, sums);
   let best = 0;
   let squares = 0;

@@ -1,6 +1,7 @@
 import { gaps, union } from "../timeline.ts";
 import type { Span } from "../types.ts";
 import { findEcho, type WindowReader } from "./correlate.ts";
+import type { RealFft } from "./fft.ts";
 import { spread } from "./layout.ts";
 import { backgroundDb, percentile } from "./level.ts";
 import { FLAT, FRAME_MS, levelDb, POWER_OF_CODE } from "./tracks.ts";
@@ -52,6 +53,7 @@ export function findLeak(
   levels: readonly Uint8Array[],
   leftOut: readonly Span[],
   window: WindowReader,
+  fft: RealFft,
   source: number,
   receiver: number,
 ): Leak | null {
@@ -68,8 +70,8 @@ export function findLeak(
       if (near >= least && near >= sumOf(to, frame) * 10 ** (LOUDER_BY_DB / 10)) startsMs.push(frame * FRAME_MS);
     }
   }
-  const most = Math.max(12, Math.min(28, Math.round(from.length / 500)));
-  const echo = findEcho(window, source, receiver, spread(startsMs, most, 200));
+  const most = Math.max(12, Math.min(20, Math.round(from.length / 500)));
+  const echo = findEcho(window, fft, source, receiver, spread(startsMs, most, 200));
   if (!echo || Math.abs(echo.correlation) < LEAST_CORRELATION || echo.salience < LEAST_SALIENCE) return null;
   const delayMs = Math.round(echo.delay / 8);
   const gainDb = leakGainDb(from, to, startsMs, delayMs, 20 * Math.log10(Math.abs(echo.gain) + 1e-9));

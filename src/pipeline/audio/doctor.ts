@@ -1,9 +1,10 @@
 import { lengthOf, overlap, subtract, totalMs, union } from "../timeline.ts";
 import type { AudioProblem, ChannelSound, Layout, Sound, Span, Tone } from "../types.ts";
-import type { WindowReader } from "./correlate.ts";
+import { COMPARED_FFT, type WindowReader } from "./correlate.ts";
 import { findLeak, type Leak, UNSURE_ABOVE_DB, withoutLeak } from "./cross-talk.ts";
 import { findKeys } from "./dtmf.ts";
 import { findFaults, pausesOf, signalToNoiseDb } from "./faults.ts";
+import { createRealFft, type RealFft } from "./fft.ts";
 import { findCopy } from "./layout.ts";
 import { decibels, powerOver, speechLevels, tenth } from "./level.ts";
 import { findMusic, meanOver } from "./music.ts";
@@ -42,12 +43,13 @@ const MIXED_ABOVE_DB = -3;
 /** Says what kind of recording this is, what is wrong with it, and where each side really speaks. */
 export function examine(input: Examination): Sound {
   const chosen = chooseChannels(input);
+  const fft = createRealFft(COMPARED_FFT);
   const tones = new Map(chosen.map((channel) => [channel, tonesOf(input, channel)]));
   const voices = new Map(chosen.map((channel) => [channel, withoutTones(input.speech[channel] ?? [], tones.get(channel) ?? [])]));
   const levels = input.measures.channels.map((channel) => channel.levels);
 
-  const copy = chosen.length === 2 && anySpeech(voices) ? findCopy(pick(levels, chosen), pairWindow(input.window, chosen)) : null;
-  const leaks = chosen.length === 2 && !copy ? findLeaks(input, levels, chosen, tones) : [];
+  const copy = chosen.length === 2 && anySpeech(voices) ? findCopy(pick(levels, chosen), pairWindow(input.window, chosen), fft) : null;
+  const leaks = chosen.length === 2 && !copy ? findLeaks(input, levels, chosen, tones, fft) : [];
   const mixed = leaks.length === 2 && leaks.every((leak) => leak.gainDb > MIXED_ABOVE_DB);
   if (copy) voices.set(chosen[1] as number, voices.get(chosen[0] as number) ?? []);
   else if (!mixed)
@@ -81,7 +83,7 @@ export function examine(input: Examination): Sound {
       ...leaks.map(crossTalk),
       ...channels.flatMap((sound) => {
         const measures = input.measures.channels[sound.channel];
-        return measures ? findFaults({ channel: sound.channel, measures, sound, pauses }, input.window) : [];
+        return measures ? findFaults({ channel: sound.channel, measures, sound, pauses }, input.window, fft) : [];
       }),
     ],
   };
@@ -119,7 +121,7 @@ function tonesOf(input: Examination, channel: number): FoundTone[] {
   const measures = input.measures.channels[channel];
   if (!measures) return [];
   const { levels, spectra } = measures;
-  const keys = findKeys(levels, input.window, channel);
+  const keys = findKeys(levels, spectra, input.window, channel);
   const bursts = findBursts(spectra, levels).filter((burst) => overlap([[burst.startMs, burst.endMs]], keys).length === 0);
   const probability = input.probability[channel] ?? new Float32Array(0);
   const named = nameBursts(
@@ -167,10 +169,13 @@ function findLeaks(
   levels: readonly Uint8Array[],
   chosen: readonly number[],
   tones: ReadonlyMap<number, readonly FoundTone[]>,
+  fft: RealFft,
 ): Leak[] {
   const [a, b] = chosen as [number, number];
   const toned = (channel: number) => (tones.get(channel) ?? []).map((tone): Span => [tone.startMs, tone.endMs]);
-  return [findLeak(levels, toned(a), input.window, a, b), findLeak(levels, toned(b), input.window, b, a)].filter((leak) => leak !== null);
+  return [findLeak(levels, toned(a), input.window, fft, a, b), findLeak(levels, toned(b), input.window, fft, b, a)].filter(
+    (leak) => leak !== null,
+  );
 }
 
 function crossTalk(leak: Leak): AudioProblem {

@@ -1,6 +1,6 @@
 import type { Span } from "../types.ts";
 import type { WindowReader } from "./correlate.ts";
-import { FLAT, FRAME_MS, TRACK_RATE } from "./tracks.ts";
+import { FLAT, FRAME_MS, SLOT_MS, type SpectralTrack, TRACK_RATE } from "./tracks.ts";
 
 /** The keypad's rows and columns, Hz (ITU-T Q.23). */
 const ROWS = [697, 770, 852, 941] as const;
@@ -18,14 +18,17 @@ const MOST_TWIST_DB = 10;
 const EVEN = 10;
 /** Its surroundings are this much quieter, half decibels. */
 const DROP = 16;
+/** A line with more than this share (of 255) is clear, and a key's lies this near to its frequency. */
+const CLEAR_SHARE = 40;
+const NEAR_HZ = 30;
 /** Bursts looked at in one channel at most; more are taken evenly over the call. */
 const MOST_LOOKS = 400;
 
 /**
  * Key tones: bursts of even level in the level track, each then measured at the eight frequencies. Answers one span a key press.
  */
-export function findKeys(levels: Uint8Array, window: WindowReader, channel: number): Span[] {
-  const bursts = evenBursts(levels);
+export function findKeys(levels: Uint8Array, spectra: SpectralTrack, window: WindowReader, channel: number): Span[] {
+  const bursts = evenBursts(levels).filter((burst) => mayBeKey(spectra, burst));
   const step = Math.max(1, bursts.length / MOST_LOOKS);
   const keys: Span[] = [];
   for (let i = 0; i < bursts.length; i += step) {
@@ -35,6 +38,16 @@ export function findKeys(levels: Uint8Array, window: WindowReader, channel: numb
     if (isKey(samples)) keys.push(burst);
   }
   return keys;
+}
+
+/** What the snapshots in the burst do not rule out: their strongest line, if they have a clear one, lies near a frequency of the keypad. */
+function mayBeKey(spectra: SpectralTrack, [startMs, endMs]: Span): boolean {
+  let best = -1;
+  for (let slot = Math.floor(startMs / SLOT_MS); slot < Math.min(spectra.slots, endMs / SLOT_MS); slot++)
+    if ((spectra.share1[slot] as number) > (spectra.share1[best] ?? CLEAR_SHARE)) best = slot;
+  if (best < 0) return true;
+  const hertz = (spectra.line1[best] as number) / 4;
+  return [...ROWS, ...COLUMNS].some((key) => Math.abs(key - hertz) <= NEAR_HZ);
 }
 
 function evenBursts(levels: Uint8Array): Span[] {

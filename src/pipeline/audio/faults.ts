@@ -2,6 +2,7 @@ import { gaps, lengthOf, totalMs, union } from "../timeline.ts";
 import type { AudioProblem, ChannelSound, ProblemCode, Span } from "../types.ts";
 import type { WindowReader } from "./correlate.ts";
 import { findDropOuts } from "./drop-outs.ts";
+import type { RealFft } from "./fft.ts";
 import { findHum } from "./hum.ts";
 import { decibels, percentile, powerOver, tenth } from "./level.ts";
 import { type ChannelMeasures, levelDb, type WideBand } from "./tracks.ts";
@@ -68,13 +69,13 @@ export function signalToNoiseDb(levels: Uint8Array, speech: readonly Span[], pau
   return tenth(decibels(Math.max(together - noisePower, noisePower / 100)) - noise);
 }
 
-/** The faults of one channel's sound, with their figures. */
-export function findFaults({ channel, measures, sound, pauses }: Examined, window: WindowReader): AudioProblem[] {
+/** The faults of one channel's sound, with their figures; `fft` is of `COMPARED_FFT` samples. */
+export function findFaults({ channel, measures, sound, pauses }: Examined, window: WindowReader, fft: RealFft): AudioProblem[] {
   const found: (AudioProblem | null)[] = [
     clipping(channel, measures, sound.speech),
     Math.abs(measures.mean) >= OFFSET ? problem("dc-offset", channel, `${percent(measures.mean)} of full scale`) : null,
     level(channel, sound),
-    hum(channel, pauses, window),
+    hum(channel, pauses, window, fft),
     noise(channel, sound),
     dropOuts(channel, measures, sound.speech, window),
     measures.wide ? upsampled(channel, measures.wide) : null,
@@ -119,8 +120,8 @@ function level(channel: number, sound: ChannelSound): AudioProblem | null {
   return speechDb > HOT_DB ? problem("too-hot", channel, `speech at ${speechDb} dBFS, expected below ${HOT_DB}`) : null;
 }
 
-function hum(channel: number, pauses: readonly Span[], window: WindowReader): AudioProblem | null {
-  const found = findHum(pauses, window, channel);
+function hum(channel: number, pauses: readonly Span[], window: WindowReader, fft: RealFft): AudioProblem | null {
+  const found = findHum(pauses, window, fft, channel);
   return found ? problem("hum", channel, `${found.mainsHz} Hz and harmonics at ${tenth(found.levelDb)} dBFS`) : null;
 }
 

@@ -1,11 +1,11 @@
 import { lengthOf } from "../timeline.ts";
 import type { Span } from "../types.ts";
-import type { WindowReader } from "./correlate.ts";
-import { createRealFft } from "./fft.ts";
+import { COMPARED_FFT, type WindowReader } from "./correlate.ts";
+import type { RealFft } from "./fft.ts";
 import { spread } from "./layout.ts";
 import { TRACK_RATE } from "./tracks.ts";
 
-const SIZE = 4096;
+const SIZE = COMPARED_FFT;
 const WINDOW_MS = (SIZE * 1000) / TRACK_RATE;
 const BIN_HZ = TRACK_RATE / SIZE;
 /** Pauses looked at. */
@@ -25,7 +25,7 @@ export interface Hum {
 }
 
 /** Mains hum in the pauses: lines at the harmonics of 50 or 60 Hz. */
-export function findHum(pauses: readonly Span[], window: WindowReader, channel: number): Hum | null {
+export function findHum(pauses: readonly Span[], window: WindowReader, fft: RealFft, channel: number): Hum | null {
   const starts = pauses.flatMap((pause) => {
     const count = Math.min(64, Math.floor(lengthOf(pause) / WINDOW_MS));
     return Array.from({ length: count }, (_, i) => pause[0] + i * WINDOW_MS);
@@ -33,19 +33,13 @@ export function findHum(pauses: readonly Span[], window: WindowReader, channel: 
   const chosen = spread(starts, MOST_WINDOWS, WINDOW_MS);
   if (chosen.length === 0) return null;
 
-  const fft = createRealFft(SIZE);
-  const hann = Float64Array.from({ length: SIZE / 2 + 1 }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
-  const shaped = new Float64Array(SIZE);
-  const re = new Float64Array(SIZE / 2 + 1);
-  const im = new Float64Array(SIZE / 2 + 1);
+  const hann = Float64Array.from({ length: SIZE }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / SIZE));
+  const heard = new Float64Array(SIZE / 2 + 1);
   const power = new Float64Array(SIZE / 2 + 1);
   for (const startMs of chosen) {
-    const samples = window(channel, startMs, WINDOW_MS);
-    for (let i = 0; i < SIZE; i++) shaped[i] = (samples[i] ?? 0) * (hann[i <= SIZE / 2 ? i : SIZE - i] as number);
-    fft.forward(shaped, re, im);
+    fft.power(window(channel, startMs, WINDOW_MS), hann, heard);
     // Scaled so that the sum over all bins is the mean square (Hann's own power is 3/8).
-    for (let k = 1; k <= SIZE / 2; k++)
-      power[k] = (power[k] as number) + ((re[k] as number) ** 2 + (im[k] as number) ** 2) / (SIZE * SIZE * 0.1875 * chosen.length);
+    for (let k = 1; k <= SIZE / 2; k++) power[k] = (power[k] as number) + (heard[k] as number) / (SIZE * SIZE * 0.1875 * chosen.length);
   }
   let total = 0;
   for (let k = Math.round(40 / BIN_HZ); k <= SIZE / 2; k++) total += power[k] as number;

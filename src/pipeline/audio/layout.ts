@@ -1,4 +1,5 @@
 import { COMPARED_MS, type Echo, findEcho, type WindowReader } from "./correlate.ts";
+import type { RealFft } from "./fft.ts";
 import { FRAME_MS, POWER_OF_CODE } from "./tracks.ts";
 
 /** Frames that are compared as one: 300 ms, so that a delay between the channels blurs little. */
@@ -29,7 +30,7 @@ export interface Copy {
  * Whether two channels carry the same sound, perhaps with another gain, polarity, delay, coding or noise. A split call with cross-talk
  * differs in that the level difference changes its sign with who speaks; the levels are therefore asked first.
  */
-export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: WindowReader): Copy | null {
+export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: WindowReader, fft: RealFft): Copy | null {
   const groups = energeticGroups(levels);
   if (groups.length < 3) return null;
   const differences = groups.map((group) => group.differenceDb).sort((a, b) => a - b);
@@ -42,7 +43,7 @@ export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: Wind
     Math.max(8, Math.min(32, groups.length >> 2)),
     COMPARED_MS,
   );
-  const echo = findEcho(window, 0, 1, startsMs);
+  const echo = findEcho(window, fft, 0, 1, startsMs);
   return echo && isCopy(echo) ? { gainDb: median, delayMs: Math.round(echo.delay / 8) } : null;
 }
 

@@ -170,8 +170,11 @@ export function nameBursts(bursts: readonly Burst[], levels: Uint8Array, isPure:
     2800,
     5600,
   )) {
-    const pair = parts.length >= 2 && parts.every((part) => lengthOf(part) >= 320 && lengthOf(part) <= 480);
-    if (pair || parts.some((part) => lengthOf(part) >= 650)) name("ring-back", parts);
+    const short = parts.length >= 2 && parts.every((part) => lengthOf(part) >= 320 && lengthOf(part) <= 480);
+    // Double rings are 2 s apart; three and more at one short pace are a busy tone whose lengths a codec has frayed.
+    const paced = parts.length >= 3 && parts.every((part, i) => i === 0 || part.startMs - (parts[i - 1] as Burst).endMs <= 900);
+    if (short && paced) name("busy", parts);
+    else if (short || parts.some((part) => lengthOf(part) >= 650)) name("ring-back", parts);
   }
 
   for (const parts of chains(
