@@ -4,6 +4,7 @@ import { ClosingLines } from "./test/support/closing-lines.ts";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", new ClosingLines()],
     testTimeout: 30_000,
     hookTimeout: 120_000,
