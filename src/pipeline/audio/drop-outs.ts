@@ -1,4 +1,4 @@
-import { overlap } from "../timeline.ts";
+import { lengthOf, overlap } from "../timeline.ts";
 import type { Span } from "../types.ts";
 import type { WindowReader } from "./correlate.ts";
 import { percentile } from "./level.ts";
@@ -13,16 +13,21 @@ const CUT_DB = 22;
 const EDGE = 40;
 /** Range of a constant value: see the meter. */
 const CONSTANT = 9 / 32768;
-/** Holes looked at in a channel. */
+/** Holes looked at in a channel; of more, an even choice stands for all. */
 const MOST_LOOKS = 400;
+
+export interface DropOuts {
+  readonly count: number;
+  readonly lostMs: number;
+}
 
 /**
  * Runs of digital silence inside speech. Recorders with silence suppression write the same zeros between words, but there the sound
  * fades before the hole; a loss cuts it off and lets it begin again at full strength.
  */
-export function findDropOuts(levels: Uint8Array, speech: readonly Span[], window: WindowReader, channel: number): Span[] {
+export function countDropOuts(levels: Uint8Array, speech: readonly Span[], window: WindowReader, channel: number): DropOuts {
   const usual = percentile(levels, speech, 0.5, 20);
-  if (usual === null) return [];
+  if (usual === null) return { count: 0, lostMs: 0 };
   const holes: Span[] = [];
   for (let frame = 1; frame < levels.length; frame++) {
     if (levels[frame] !== FLAT) continue;
@@ -39,13 +44,16 @@ export function findDropOuts(levels: Uint8Array, speech: readonly Span[], window
   const looks = overlap(holes, nearSpeech);
   const least = 10 ** ((usual / 2 - 127.5 - CUT_DB) / 10);
   const step = Math.max(1, looks.length / MOST_LOOKS);
-  const found: Span[] = [];
+  let count = 0;
+  let lostMs = 0;
   for (let i = 0; i < looks.length; i += step) {
     const hole = looks[Math.floor(i)] as Span;
     const exact = cutHole(window(channel, hole[0] - 30, hole[1] - hole[0] + 60), least);
-    if (exact) found.push([hole[0] - 30 + exact[0], hole[0] - 30 + exact[1]]);
+    if (!exact) continue;
+    count++;
+    lostMs += lengthOf(exact);
   }
-  return found;
+  return { count: Math.round(count * step), lostMs: Math.round(lostMs * step) };
 }
 
 /** The hole in these samples to the millisecond, if both its edges are cuts. */

@@ -1,7 +1,7 @@
-import { gaps, lengthOf, totalMs, union } from "../timeline.ts";
+import { gaps, totalMs, union } from "../timeline.ts";
 import type { AudioProblem, ChannelSound, ProblemCode, Span } from "../types.ts";
 import type { WindowReader } from "./correlate.ts";
-import { findDropOuts } from "./drop-outs.ts";
+import { countDropOuts } from "./drop-outs.ts";
 import type { RealFft } from "./fft.ts";
 import { findHum } from "./hum.ts";
 import { decibels, percentile, powerOver, tenth } from "./level.ts";
@@ -131,15 +131,15 @@ function noise(channel: number, { snrDb }: ChannelSound): AudioProblem | null {
 }
 
 function dropOuts(channel: number, measures: ChannelMeasures, speech: readonly Span[], window: WindowReader): AudioProblem | null {
-  const found = findDropOuts(measures.levels, speech, window, channel);
-  if (found.length < DROP_OUTS) return null;
-  const aMinute = (found.length * 60000) / Math.max(1, totalMs(speech));
-  const lostMs = found.reduce((sum, span) => sum + lengthOf(span), 0);
+  const { count, lostMs } = countDropOuts(measures.levels, speech, window, channel);
+  if (count < DROP_OUTS) return null;
+  const speechMs = Math.max(1, totalMs(speech));
+  const aMinute = (count * 60000) / speechMs;
   return problem(
     "drop-outs",
     channel,
-    `${found.length} in speech, ${lostMs} ms lost, ${tenth(aMinute)} a minute of speech`,
-    found.length >= 3 && aMinute >= UNFIT_DROP_OUTS_A_MINUTE && lostMs >= UNFIT_LOST * totalMs(speech),
+    `${count} in speech, ${lostMs} ms lost, ${tenth(aMinute)} a minute of speech`,
+    count >= 3 && aMinute >= UNFIT_DROP_OUTS_A_MINUTE && lostMs >= UNFIT_LOST * speechMs,
   );
 }
 

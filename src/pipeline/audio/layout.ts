@@ -12,10 +12,10 @@ const SAME_WITHIN_DB = 4;
 const SAME_SHARE = 0.75;
 /** A copy fainter than this is taken for a leak, dB. */
 const MOST_GAIN_DB = 20;
-/** Two windows in three must be alike by themselves, at the one delay and polarity common to all. */
-const ALIKE = 0.5;
-const ALIKE_SHARE = 0.8;
-const ALIKE_MEAN = 0.6;
+/** Three windows in four must be alike by themselves, at the one delay and polarity common to all. */
+const ALIKE = 0.4;
+const ALIKE_SHARE = 0.75;
+const ALIKE_MEAN = 0.55;
 /** Longest delay between two copies of one sound, ms (a little above the 50 ms that recorders show). */
 const MOST_COPY_DELAY_MS = 60;
 
