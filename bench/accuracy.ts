@@ -4,11 +4,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Truth } from "../fixtures/generate.ts";
 import type { FailedScreening, Screening } from "../src/pipeline/screening.ts";
 import type { Finding } from "../src/pipeline/types.ts";
 import { type Row, report } from "./report.ts";
-
-import type { Truth } from "../fixtures/generate.ts";
 
 /** An event's start may be so far off, ms. */
 const TOLERANCE_MS = 250;
@@ -60,7 +59,9 @@ for (const result of results) {
 function compare({ recording, findings, notAssessed }: Screening, { expected, unjudged }: Truth): void {
   const unused = new Set(findings.filter(({ rule }) => !unjudged.includes(rule)));
   for (const event of expected) {
-    const near = [...unused].filter((finding) => finding.rule === event.rule && fits(finding, event)).sort((a, b) => distance(a, event) - distance(b, event))[0];
+    const near = [...unused]
+      .filter((finding) => finding.rule === event.rule && fits(finding, event))
+      .sort((a, b) => distance(a, event) - distance(b, event))[0];
     if (near) {
       unused.delete(near);
       count(event.rule).found++;

@@ -48,8 +48,7 @@ async function main(): Promise<void> {
   await using opened = await openRecording({ name: "call.wav", path }, {});
   const { pcm } = opened;
   const [file] = pcm;
-  if (!file || file.encoding !== "mulaw" || file.channels !== 2)
-    throw new Error(`expected one stereo µ-law file, got ${JSON.stringify(pcm)}`);
+  if (file?.encoding !== "mulaw" || file.channels !== 2) throw new Error(`expected one stereo µ-law file, got ${JSON.stringify(pcm)}`);
   const samples = sides.map(() => new Float32Array(file.frames));
   openPcm(file).read(0, file.frames, samples);
 
