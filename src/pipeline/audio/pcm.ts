@@ -44,7 +44,21 @@ function decodeBytes(bytes: Uint8Array, table: Float32Array, channels: number): 
 function decodeBytePairs(bytes: Uint8Array, table: Float32Array): Decode {
   return (offset, count, into, out) => {
     const [left, right] = into as [Float32Array, Float32Array];
-    for (let i = out, from = offset, end = out + count; i < end; i++, from += 2) {
+    const end = out + count;
+    let i = out;
+    let from = offset;
+    // Two frames at a time, loads before stores.
+    for (; i + 1 < end; i += 2, from += 4) {
+      const a = table[bytes[from] as number] as number;
+      const b = table[bytes[from + 1] as number] as number;
+      const c = table[bytes[from + 2] as number] as number;
+      const d = table[bytes[from + 3] as number] as number;
+      left[i] = a;
+      left[i + 1] = c;
+      right[i] = b;
+      right[i + 1] = d;
+    }
+    if (i < end) {
       left[i] = table[bytes[from] as number] as number;
       right[i] = table[bytes[from + 1] as number] as number;
     }
