@@ -5,6 +5,7 @@ import {
   closeSync,
   copyFileSync,
   ftruncateSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -38,8 +39,9 @@ function run(args: readonly string[]): { ms: number; mib: number } {
   return { ms: performance.now() - startedAt, mib: Number(readFileSync(rssFile, "utf8")) / 1024 };
 }
 
-/** A stereo µ-law WAV of the given length made of speech: the fixtures' spoken lines in turn, a second apart, sides alternating. */
-function speechCall(path: string, seconds: number): void {
+/** A stereo µ-law WAV of the given length made of speech: the fixtures' spoken lines in turn, a second apart, sides alternating. Answers a transcript of it. */
+function speechCall(path: string, seconds: number): string {
+  const said: { channel: number; startMs: number; endMs: number }[] = [];
   const lines = join(root, "fixtures/lines");
   const clips = readdirSync(lines)
     .filter((name) => name.endsWith(".wav"))
@@ -53,11 +55,12 @@ function speechCall(path: string, seconds: number): void {
     const clip = clips[i % clips.length] as Buffer;
     if (at + clip.length >= 60 * 8000) break;
     for (let k = 0; k < clip.length; k++) minute[(at + k) * 2 + (i % 2)] = clip[k] as number;
+    said.push({ channel: i % 2, startMs: at / 8, endMs: Math.floor((at + clip.length) / 8) });
     at += clip.length + 8000;
   }
   const header = Buffer.alloc(44);
   const dataBytes = seconds * 16_000;
-  header.write("RIFF", 0, "latin1").toString();
+  header.write("RIFF", 0, "latin1");
   header.writeUInt32LE(36 + dataBytes, 4);
   header.write("WAVEfmt ", 8, "latin1");
   header.writeUInt32LE(16, 16);
@@ -74,6 +77,15 @@ function speechCall(path: string, seconds: number): void {
   writeSync(file, header, 0, 44, 0);
   for (let s = 0; s < seconds; s += 60) writeSync(file, minute, 0, Math.min(60, seconds - s) * 16_000, 44 + s * 16_000);
   closeSync(file);
+  const utterances = Array.from({ length: seconds / 60 }, (_, minute) =>
+    said.map(({ channel, startMs, endMs }) => ({
+      channel,
+      startMs: Math.round(startMs) + minute * 60_000,
+      endMs: endMs + minute * 60_000,
+      text: "您好，请问有什么可以帮您？请稍等，我帮您查询一下订单的状态。",
+    })),
+  ).flat();
+  return JSON.stringify({ language: "zh", utterances });
 }
 
 try {
@@ -82,23 +94,12 @@ try {
   const starts = Array.from({ length: 9 }, () => run(["screen", "--json", minute]).ms).slice(1);
 
   const ten = join(scratch, "ten");
-  spawnSync("mkdir", [ten]);
+  mkdirSync(ten);
   const fiveMinutes = join(ten, "0.wav");
-  speechCall(fiveMinutes, 300);
-  for (let i = 1; i < 10; i++) {
-    copyFileSync(fiveMinutes, join(ten, `${i}.wav`));
-    writeFileSync(
-      join(ten, `${i}.transcript.json`),
-      JSON.stringify({
-        language: "zh",
-        utterances: Array.from({ length: 60 }, (_, k) => ({
-          role: k % 2 ? "customer" : "agent",
-          startMs: k * 5000,
-          endMs: k * 5000 + 4500,
-          text: "您好，请问有什么可以帮您？请稍等，我帮您查询一下订单的状态。",
-        })),
-      }),
-    );
+  const transcript = speechCall(fiveMinutes, 300);
+  for (let i = 0; i < 10; i++) {
+    if (i > 0) copyFileSync(fiveMinutes, join(ten, `${i}.wav`));
+    writeFileSync(join(ten, `${i}.transcript.json`), transcript);
   }
   const calls = run(["screen", "--json", "--concurrency", "10", ten]);
 
