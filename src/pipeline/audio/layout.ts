@@ -10,6 +10,11 @@ const ENERGETIC_DB = 13;
 const SAME_WITHIN_DB = 4;
 /** … in at least this share of the energetic groups. */
 const SAME_SHARE = 0.75;
+/** The fainter channel is louder by this, or the difference this far from its usual value, dB: own sound … */
+const OWN_DB = 6;
+const OWN_AND_SAME_DB = 20;
+/** … which a copy has in less than this share of its energetic groups (packets lost on one side). */
+const OWN_SHARE = 0.03;
 /** A copy fainter than this is taken for a leak, dB. */
 const MOST_GAIN_DB = 20;
 /** Three windows in four must be alike by themselves, at the one delay and polarity common to all. */
@@ -38,6 +43,9 @@ export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: Wind
   if (Math.abs(median) > MOST_GAIN_DB) return null;
   const same = differences.filter((difference) => Math.abs(difference - median) <= SAME_WITHIN_DB).length;
   if (same < SAME_SHARE * differences.length) return null;
+  // Whoever talks less shows only here: where the channel that is mostly the fainter one is clearly the louder, it has a speaker of its own.
+  const own = differences.filter((difference) => Math.sign(median) * difference < -OWN_DB || Math.abs(difference - median) > OWN_AND_SAME_DB);
+  if (own.length >= Math.max(2, OWN_SHARE * differences.length)) return null;
   const startsMs = spread(
     groups.map((group) => group.startMs),
     Math.max(8, Math.min(32, groups.length >> 2)),
