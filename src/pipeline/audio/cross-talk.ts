@@ -29,7 +29,7 @@ const LEAST_SALIENCE = 6.5;
 /** Own speech exceeds the predicted leak and background by this, dB. */
 const OWN_ABOVE_DB = 4.5;
 /** Level of the leak against the background from which it can have misled the speech detector, dB. */
-const AUDIBLE_ABOVE_DB = -3;
+const AUDIBLE_ABOVE_DB = -10;
 /** Frames on each side over which the prediction takes the loudest: echoes smear. */
 const SMEAR = 3;
 /** Own frames further apart than this are two stretches, ms; stretches shorter than `LEAST_OWN_MS` in a leak are chance. */
@@ -113,7 +113,7 @@ export function withoutLeak(levels: readonly Uint8Array[], spans: readonly Span[
   const from = levels[leak.source] as Uint8Array;
   const to = levels[leak.receiver] as Uint8Array;
   const delay = Math.round(leak.delayMs / FRAME_MS);
-  const background = 10 ** (Math.min(-50, backgroundDb(to)) / 10);
+  const background = 10 ** (Math.min(-35, backgroundDb(to)) / 10);
   const gain = 10 ** (leak.gainDb / 10);
   const audible = background * 10 ** (AUDIBLE_ABOVE_DB / 10);
   const above = 10 ** (OWN_ABOVE_DB / 10);
