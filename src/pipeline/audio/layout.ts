@@ -44,7 +44,9 @@ export function findCopy(levels: readonly [Uint8Array, Uint8Array], window: Wind
   const same = differences.filter((difference) => Math.abs(difference - median) <= SAME_WITHIN_DB).length;
   if (same < SAME_SHARE * differences.length) return null;
   // Whoever talks less shows only here: where the channel that is mostly the fainter one is clearly the louder, it has a speaker of its own.
-  const own = differences.filter((difference) => Math.sign(median) * difference < -OWN_DB || Math.abs(difference - median) > OWN_AND_SAME_DB);
+  const own = differences.filter(
+    (difference) => Math.sign(median) * difference < -OWN_DB || Math.abs(difference - median) > OWN_AND_SAME_DB,
+  );
   if (own.length >= Math.max(2, OWN_SHARE * differences.length)) return null;
   const startsMs = spread(
     groups.map((group) => group.startMs),

@@ -32,6 +32,13 @@ const LOUD_DB = -42;
 const SWING_DB = 9;
 const UNHARMONIC_LEAST_MS = 4000;
 
+/** How far back the true start of music may lie, and what it is told by: a jump to a level that then stays, dB. */
+const MOST_LAG_MS = 800;
+const OPENING_MS = 1000;
+const STEADY_DB = 7;
+const JUMP_DB = 7;
+const BEFORE_MS = 50;
+
 export interface MusicInput {
   readonly levels: Uint8Array;
   readonly spectra: SpectralTrack;
@@ -56,7 +63,28 @@ export function findMusic(input: MusicInput): Span[] {
     if (before && bridges(input, before, piece)) joined[joined.length - 1] = [before[0], piece[1]];
     else joined.push(piece);
   }
-  return joined.filter((piece) => lengthOf(piece) >= LEAST_MS && isMusic(input, piece));
+  return joined.filter((piece) => lengthOf(piece) >= LEAST_MS && isMusic(input, piece)).map((piece) => withOnset(input.levels, piece));
+}
+
+/**
+ * The detector goes on hearing speech for half a second into music that begins as somebody stops: the start is moved back over sound as loud as the
+ * music, if it began with a jump.
+ */
+function withOnset(levels: Uint8Array, [startMs, endMs]: Span): Span {
+  const level = (frame: number) => {
+    const at = (i: number) => levelDb(levels[Math.min(Math.max(i, 0), levels.length - 1)] ?? 0);
+    return (at(frame - 1) + at(frame) + at(frame + 1)) / 3;
+  };
+  const first = Math.floor(startMs / FRAME_MS);
+  const opening = Array.from({ length: Math.min(OPENING_MS, endMs - startMs) / FRAME_MS }, (_, i) => level(first + i)).sort(
+    (a, b) => a - b,
+  );
+  const usualDb = opening[opening.length >> 1] as number;
+  let onset = first;
+  while (onset > 0 && (first - onset) * FRAME_MS < MOST_LAG_MS && Math.abs(level(onset - 1) - usualDb) <= STEADY_DB) onset--;
+  const before = Array.from({ length: BEFORE_MS / FRAME_MS }, (_, i) => level(onset - 2 - i));
+  const beforeDb = before.reduce((sum, db) => sum + db, 0) / before.length;
+  return usualDb - beforeDb >= JUMP_DB ? [Math.min(startMs, onset * FRAME_MS), endMs] : [startMs, endMs];
 }
 
 const isHarmony = ({ held, likeness }: Harmony) => held >= HELD && 2 * held + likeness >= HARMONY;
