@@ -55,7 +55,7 @@ export function examine(input: Examination): Sound {
   else if (!mixed)
     for (const leak of leaks) {
       voices.set(leak.receiver, withoutLeak(levels, voices.get(leak.receiver) ?? [], leak));
-      tones.set(leak.receiver, withoutLeakedTones(tones.get(leak.receiver) ?? [], tones.get(leak.source) ?? []));
+      tones.set(leak.receiver, withoutLeakedTones(tones.get(leak.receiver) ?? [], tones.get(leak.source) ?? [], levels, leak));
     }
   const heard = copy ? chosen.slice(0, 1) : chosen;
   const foundTones = heard.flatMap((channel) => (tones.get(channel) ?? []).map((tone): Tone => shown(tone, channel)));
@@ -155,12 +155,21 @@ function withoutTones(speech: readonly Span[], tones: readonly FoundTone[]): Spa
   return rest.filter((span) => lengthOf(span) >= LEAST_REST_MS || !sounding.some((tone) => tone[0] <= span[1] && tone[1] >= span[0]));
 }
 
-/** A tone that sounds on both sides at once belongs to the side that leaks. */
-function withoutLeakedTones(received: readonly FoundTone[], sent: readonly FoundTone[]): FoundTone[] {
+/** A tone that sounds on both sides at once belongs to the side where it is louder. */
+function withoutLeakedTones(
+  received: readonly FoundTone[],
+  sent: readonly FoundTone[],
+  levels: readonly Uint8Array[],
+  { source, receiver }: Leak,
+): FoundTone[] {
   return received.filter((tone) => {
     const span: Span = [tone.startMs, tone.endMs];
-    const same = sent.filter((other) => other.kind === tone.kind).map((other): Span => [other.startMs, other.endMs]);
-    return totalMs(overlap([span], same)) < lengthOf(span) / 2;
+    const same = overlap(
+      [span],
+      sent.filter((other) => other.kind === tone.kind).map((other): Span => [other.startMs, other.endMs]),
+    );
+    if (totalMs(same) < lengthOf(span) / 2) return true;
+    return (powerOver(levels[receiver] as Uint8Array, same) ?? 0) > (powerOver(levels[source] as Uint8Array, same) ?? 0);
   });
 }
 

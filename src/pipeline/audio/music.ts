@@ -32,6 +32,8 @@ const LOUD_DB = -42;
 const SWING_DB = 9;
 const UNHARMONIC_LEAST_MS = 4000;
 
+/** An end of the music is where its level comes within this of the usual one, dB. */
+const FAINT_BY_DB = 12;
 /** How far back the true start of music may lie, and what it is told by: a jump to a level that then stays, dB. */
 const MOST_LAG_MS = 800;
 const OPENING_MS = 1000;
@@ -63,7 +65,20 @@ export function findMusic(input: MusicInput): Span[] {
     if (before && bridges(input, before, piece)) joined[joined.length - 1] = [before[0], piece[1]];
     else joined.push(piece);
   }
-  return joined.filter((piece) => lengthOf(piece) >= LEAST_MS && isMusic(input, piece)).map((piece) => withOnset(input.levels, piece));
+  return joined
+    .filter((piece) => lengthOf(piece) >= LEAST_MS && isMusic(input, piece))
+    .map((piece) => withOnset(input.levels, withoutFaintEnds(input.levels, piece)));
+}
+
+/** Without sound at either end that is far softer than the music: the other side's leak, before and after. */
+function withoutFaintEnds(levels: Uint8Array, [startMs, endMs]: Span): Span {
+  let first = Math.floor(startMs / FRAME_MS);
+  let end = Math.min(levels.length, Math.ceil(endMs / FRAME_MS));
+  const sorted = levels.slice(first, end).sort();
+  const least = (sorted[sorted.length >> 1] as number) - 2 * FAINT_BY_DB;
+  while (first < end && (levels[first] as number) < least) first++;
+  while (end > first && (levels[end - 1] as number) < least) end--;
+  return [first * FRAME_MS, end * FRAME_MS];
 }
 
 /**
