@@ -183,7 +183,7 @@ function createSlots(spectrometer: Spectrometer): { push(samples: Float32Array):
     if (squares < TOO_QUIET) {
       spectrometer.rest();
       lines = false;
-    } else if (lines || slot % 2 === 0 || squares > squaresBefore * ONSET) lines = spectrometer.take(slot, samples, from);
+    } else if (lines || slot % 3 === 0 || squares > squaresBefore * ONSET) lines = spectrometer.take(slot, samples, from);
     squaresBefore = squares;
     slot++;
   });

@@ -12,8 +12,8 @@ import { FRAME_MS, levelDb } from "./tracks.ts";
 const RUN_SAMPLES = 65536;
 
 /** Length and number of the looks at a channel's level. */
-const LOOK_MS = 1000;
-const LOOKS = 60;
+const LOOK_MS = 500;
+const LOOKS = 40;
 
 /** What is to be listened to; plain data, so that it can go to another thread. */
 export interface ToHear {

@@ -21,12 +21,17 @@ const HELD_WITHIN = 0.3;
 const MOST_LINES = 24;
 /** One or two lines, or one hump, that carry this share of the power are a tone. */
 const MOSTLY = 0.6;
+/** A tone holds this share of its power from one snapshot to the next; a voice's strong lines glide. */
+const STEADY = 0.3;
 /** Two lines 40 or 50 Hz apart, as ring-back has them, blur into one hump of so many bins on each side of its highest. */
 const HUMP = 4;
 
 /** Takes snapshots of one channel's spectrum into a compact track. */
 export interface Spectrometer {
-  /** Measures the `SNAPSHOT` samples of this slot, the first at `from`; true where one or two steady lines carry most of the power. */
+  /**
+   * Measures the `SNAPSHOT` samples of this slot, the first at `from`; true where the next slot should be measured too: one or two lines carry most
+   * of the power, and are not known to move, as those of a voice do.
+   */
   take(slot: number, samples: Float32Array, from: number): boolean;
   /** The sound stopped: nothing is held from before. */
   rest(): void;
@@ -63,6 +68,7 @@ export function createSpectrometer(bench: Bench): Spectrometer {
   let shape = new Float64Array(BANDS);
   let shapeBefore = new Float64Array(BANDS);
   let hasBefore = false;
+  let wasTonal = false;
 
   return {
     take(slot, samples, from) {
@@ -74,25 +80,27 @@ export function createSpectrometer(bench: Bench): Spectrometer {
       const { first, second } = strongest(lines);
       const share1 = first < 0 ? 0 : (lines.power[first] as number) / total;
       const share2 = second < 0 ? 0 : (lines.power[second] as number) / total;
-      let tonal = share1 + share2 >= MOSTLY;
-      if (!tonal) {
-        const hump = findHump(power);
-        tonal = hump.power >= MOSTLY * total;
-        if (tonal) track.hump[slot] = Math.round(hump.at * BIN_HZ * 4);
-      }
+      const tonal = share1 + share2 >= MOSTLY;
+      const hump = tonal ? null : findHump(power);
+      const isHump = hump !== null && hump.power >= MOSTLY * total;
+      if (isHump) track.hump[slot] = Math.round(hump.at * BIN_HZ * 4);
       track.line1[slot] = first < 0 ? 0 : Math.round((lines.at[first] as number) * BIN_HZ * 4);
       track.share1[slot] = Math.max(1, byte(share1));
       track.line2[slot] = second < 0 ? 0 : Math.round((lines.at[second] as number) * BIN_HZ * 4);
       track.share2[slot] = byte(share2);
-      track.held[slot] = byte(heldPower(lines, before) / total);
+      const held = heldPower(lines, before) / total;
+      track.held[slot] = byte(held);
+      const isSteady = held >= STEADY || !wasTonal;
+      wasTonal = tonal;
       track.flatness[slot] = byte(shapeOf(power, total, shape));
       track.likeness[slot] = hasBefore ? byte((likeness(shape, shapeBefore) + 1) / 2) : 0;
       [lines, before] = [before, lines];
       [shape, shapeBefore] = [shapeBefore, shape];
       hasBefore = true;
-      return tonal;
+      return isHump || (tonal && isSteady);
     },
     rest() {
+      wasTonal = false;
       before.count = 0;
       hasBefore = false;
     },
