@@ -89,7 +89,7 @@ function createChannelMeter(bench: Bench, nativeRate: number): ChannelMeter {
     const meanSquare = (squaresA + squaresB + squaresC + squaresD) / length;
     offset = frames === 0 ? mean : offset + (mean - offset) * 0.01;
     // Only what hardly varies is looked at again: extremes of every frame would cost more than all the rest.
-    const flat = meanSquare - mean * mean <= NEARLY_FLAT && isFlat(frame, from, to);
+    const flat = meanSquare === 0 || (meanSquare - mean * mean <= NEARLY_FLAT && isFlat(frame, from, to));
     levels[frames++] = flat ? FLAT : levelCode(meanSquare - 2 * offset * mean + offset * offset);
     total += sumA + sumB;
     samples += length;
@@ -126,8 +126,9 @@ function isFlat(samples: Float32Array, from: number, to: number): boolean {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let i = from; i < to; i++) {
-    low = Math.min(low, samples[i] as number);
-    high = Math.max(high, samples[i] as number);
+    const value = samples[i] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
   }
   return high - low <= FLAT_RANGE;
 }
