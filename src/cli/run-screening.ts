@@ -10,7 +10,7 @@ import type { CallMetadata } from "../pipeline/types.ts";
 import { argumentBytes, type CallFile, collectCalls } from "./collect.ts";
 import { createProgress } from "./progress.ts";
 import { createResultFolder } from "./results.ts";
-import type { ScreenOptions } from "./screen.ts";
+import type { ScreenOptions } from "./screen-options.ts";
 import { openScreener } from "./screener.ts";
 import { detailLines, openTable, summaryLine, type Tally } from "./table.ts";
 import { EXIT, type Terminal } from "./terminal.ts";

@@ -1,23 +1,8 @@
 import { availableParallelism } from "node:os";
 import { loadConfig } from "../config.ts";
 import { createListener } from "../pipeline/audio/listen.ts";
-import type { Language } from "../pipeline/types.ts";
+import type { ScreenOptions } from "./screen-options.ts";
 import type { Terminal } from "./terminal.ts";
-
-/** The options of `callsift screen`, as commander gives them. */
-export interface ScreenOptions {
-  readonly json?: true;
-  readonly details?: true;
-  readonly engine: "auto" | "sherpa" | "whisper" | "openai" | "import" | "none";
-  readonly language?: Language | "auto";
-  readonly agentChannel: "0" | "1" | "auto";
-  readonly form?: string;
-  readonly rules?: readonly string[];
-  readonly meta?: string;
-  readonly raw?: string;
-  readonly concurrency?: number;
-  readonly out?: string;
-}
 
 /** `callsift screen`: screens recordings in process. */
 export async function screenCommand(paths: readonly string[], options: ScreenOptions, terminal: Terminal): Promise<number> {
