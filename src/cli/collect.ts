@@ -61,7 +61,9 @@ async function collectFolder(folder: Buffer, prefix: string): Promise<CallFile[]
 
 function isRecordingOf(file: string, metaName: string): boolean {
   const stem = metaName.slice(0, -META.length);
-  return file.startsWith(`${stem}.`) && RECORDING.test(file.slice(stem.length));
+  const ending = file.slice(stem.length);
+  // `call.wav` is the recording of `call.meta.json`; `call.agent.wav` may be a leg of it.
+  return file.startsWith(stem) && ending.lastIndexOf(".") === 0 && RECORDING.test(ending);
 }
 
 /** Only to keep the legs of a call from being screened a second time on their own; faults are named when the call is read. */

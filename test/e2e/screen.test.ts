@@ -127,9 +127,9 @@ describe("callsift screen", () => {
 
   it("screens two one-channel files as one call, named by its metadata, and not a second time apart", async () => {
     await using folder = await scratch();
-    await writeFile(join(folder.path, "a.wav"), wav([sine(440, 2)]));
+    await writeFile(join(folder.path, "call.agent.wav"), wav([sine(440, 2)]));
     await writeFile(join(folder.path, "b.wav"), wav([sine(550, 3)]));
-    await writeFile(join(folder.path, "call.meta.json"), JSON.stringify({ legs: { agent: "a.wav", customer: "b.wav" } }));
+    await writeFile(join(folder.path, "call.meta.json"), JSON.stringify({ legs: { agent: "call.agent.wav", customer: "b.wav" } }));
     const { code, results } = await screenJson([folder.path]);
     expect(code).toBe(0);
     expect(results).toHaveLength(1);
