@@ -136,6 +136,15 @@ describe("callsift screen", () => {
     expect(results[0]).toMatchObject({ recording: { name: "call", channels: 2, durationMs: 3000 } });
   });
 
+  it("blames nobody for what was not said in a call that is none", async () => {
+    const { results } = await screenJson([join(calls, "zh-too-short.wav")]);
+    const [{ findings, notAssessed, score, triage }] = results as [Screening];
+    expect(findings.map(({ rule }) => rule)).toEqual(["unusable-call"]);
+    expect(notAssessed).toContainEqual({ rule: "missing-closing", reason: "unusable-call" });
+    expect(score.total).toBe(20);
+    expect(triage.queue).toBe("unusable");
+  });
+
   it("reads headerless samples when told how", async () => {
     await using folder = await scratch();
     await writeFile(join(folder.path, "dump.bin"), Buffer.alloc(16_000, 0xff));

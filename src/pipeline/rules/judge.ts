@@ -11,6 +11,11 @@ export interface Judgement {
   readonly notAssessed: NotAssessed[];
 }
 
+/** Says that a call is no conversation: what was not said in a mailbox, or within a second, is nobody's fault. */
+const CALL_CLASS = "call-class";
+/** How operators mark that something was never said. */
+const ABSENT = "absent";
+
 /**
  * Asks every rule of one call. Pure and deterministic.
  *
@@ -36,9 +41,12 @@ export function judge(
     if (answer.holds) findings.push(...answer.hits.map((hit) => finding(rule, hit, roleConfidence)));
     else if (answer.holds === null) notAssessed.push({ rule: rule.id, ...answer.unknown });
   }
-  findings.sort(byStartThenRule);
+  const unusable = findings.some(({ operator, counts }) => operator === CALL_CLASS && counts);
+  const kept = unusable ? findings.filter(({ data }) => data.kind !== ABSENT) : findings;
+  for (const { rule } of findings) if (!kept.some((finding) => finding.rule === rule)) notAssessed.push({ rule, reason: "unusable-call" });
+  kept.sort(byStartThenRule);
   notAssessed.sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
-  return { findings: findings.map((found, i) => ({ id: `f${i + 1}`, ...found })), notAssessed };
+  return { findings: kept.map((found, i) => ({ id: `f${i + 1}`, ...found })), notAssessed };
 }
 
 /** Each rule once: as written for the call's language, else for any language, else as written for another. */

@@ -10,6 +10,7 @@ export interface Unknown {
 
 /** The reasons that this room and the operators give, worded for people. */
 export const REASONS = {
+  "unusable-call": { zh: "不是有效通话", en: "The call is no conversation" },
   "no-speech": { zh: "录音中没有人声", en: "Nobody speaks in the recording" },
   "no-transcript": { zh: "没有转写文本", en: "There is no transcript" },
   "roles-unknown": { zh: "无法确定哪一方是坐席", en: "It is not known which side is the agent" },
