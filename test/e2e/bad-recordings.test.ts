@@ -27,9 +27,9 @@ const BAD: readonly [name: string, bytes: Buffer, codes: readonly string[]][] = 
     ["audio/refused", "audio/unreadable"],
   ],
   ["ffconcat", Buffer.from("ffconcat version 1.0\nfile '/etc/passwd'\n"), ["audio/refused", "audio/unreadable"]],
-  ["rate-0", wav([sine(440, 1)], { lie: { sampleRate: 0 } }), ["audio/bad-rate"]],
-  ["channels-65535", wav([sine(440, 1)], { lie: { channels: 65_535 } }), ["audio/too-many-channels"]],
-  ["block-align-0", wav([sine(440, 1)], { lie: { blockAlign: 0 } }), ["audio/unreadable"]],
+  ["rate-0", wav([sine(440, 1)], { sampleRate: 0 }), ["audio/bad-rate"]],
+  ["channels-65535", wav([sine(440, 1)], { channels: 65_535 }), ["audio/too-many-channels"]],
+  ["block-align-0", wav([sine(440, 1)], { blockAlign: 0 }), ["audio/unreadable"]],
   ["no-samples", wav([new Float32Array(0)]), ["audio/empty"]],
   ["header-only", good.subarray(0, 20), ["audio/unreadable", "audio/empty"]],
 ];

@@ -4,28 +4,18 @@ import { g711Table } from "../../src/pipeline/audio/g711.ts";
 import { createMeter } from "../../src/pipeline/audio/meter.ts";
 import { union } from "../../src/pipeline/timeline.ts";
 import type { AudioProblem, Sound, Span } from "../../src/pipeline/types.ts";
+import { seededRandom } from "./audio-files.ts";
 
 /** Calls made of spoken lines, tones and noise at 8 kHz, for the channel doctor: all deterministic. */
 
 const RATE = 8000;
 const linesFolder = new URL("../../fixtures/lines/", import.meta.url);
 
-/** Uniform numbers in 0–1 (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export const amplitude = (db: number) => 10 ** (db / 20);
 
 /** The samples with white (or, filtered, office-like) noise of this level in dBFS added. */
 export function withNoise(samples: Float32Array, db: number, seed: number, pole = 0): Float32Array {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const scale = amplitude(db) * Math.sqrt(1 - pole * pole);
   let last = 0;
   return samples.map((sample) => {

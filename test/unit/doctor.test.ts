@@ -1,18 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Layout, ProblemCode, Sound, Span } from "../../src/pipeline/types.ts";
-import {
-  addTone,
-  amplitude,
-  coded,
-  type Hearing,
-  leaking,
-  listenTo,
-  problemsOf,
-  randomOf,
-  shifted,
-  talk,
-  withNoise,
-} from "../support/call-sound.ts";
+import { seededRandom } from "../support/audio-files.ts";
+import { addTone, amplitude, coded, type Hearing, leaking, listenTo, problemsOf, shifted, talk, withNoise } from "../support/call-sound.ts";
 
 const call = talk(30);
 const [agent, customer] = call.sides;
@@ -174,7 +163,7 @@ describe("problems", () => {
 
   test("upsampled: nothing above the telephone band at 16 kHz, against a true wide band", () => {
     const doubled = (samples: Float32Array) => Float32Array.from({ length: samples.length * 2 }, (_, i) => interpolated(samples, i));
-    const random = randomOf(3);
+    const random = seededRandom(3);
     const narrow = [agent, customer].map((side) => doubled(quiet(side, 1, -70)));
     const wide = narrow.map((side) => side.map((sample, i) => sample + 0.25 * Math.abs(sample) * (2 * random() - 1) * (i % 2 ? 1 : -1)));
     const hear = (native: readonly Float32Array[]) =>

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { createRealFft } from "../../src/pipeline/audio/fft.ts";
 import { createMeter } from "../../src/pipeline/audio/meter.ts";
 import { FLAT, levelDb } from "../../src/pipeline/audio/tracks.ts";
-import { addTone, amplitude, coded, randomOf, withNoise } from "../support/call-sound.ts";
+import { seededRandom } from "../support/audio-files.ts";
+import { addTone, amplitude, coded, withNoise } from "../support/call-sound.ts";
 
 const RATE = 8000;
 
@@ -18,7 +19,7 @@ function measure(samples: Float32Array) {
 describe("Fourier transform", () => {
   for (const size of [16, 32, 256, 512, 1024])
     test(`of ${size} samples equals the sum that defines it, and is undone by its inverse`, () => {
-      const random = randomOf(size);
+      const random = seededRandom(size);
       const input = Float64Array.from({ length: size }, () => random() - 0.5);
       const fft = createRealFft(size);
       const re = new Float64Array(size / 2 + 1);
@@ -112,7 +113,7 @@ describe("meter", () => {
       meter.push([native.filter((_, i) => i % 2 === 0)], [native]);
       return meter.finish().channels[0]?.wide;
     };
-    const random = randomOf(5);
+    const random = seededRandom(5);
     const wide = Float32Array.from({ length: 64000 }, () => amplitude(-20) * (2 * random() - 1));
     const narrow = Float32Array.from({ length: 64000 }, (_, i) => amplitude(-20) * Math.sin((2 * Math.PI * 900 * i) / 16000));
     expect(meterOf(wide)?.snapshots).toBe(8);

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { FFMPEGS } from "../support/audio-files.ts";
-import { amplitude, coded, listenTo, randomOf, talk, withNoise } from "../support/call-sound.ts";
+import { FFMPEGS, seededRandom } from "../support/audio-files.ts";
+import { amplitude, coded, listenTo, talk, withNoise } from "../support/call-sound.ts";
 
 const RATE = 8000;
 const holdMusic = new URL("../../../shared/data/noise/", import.meta.url);
@@ -80,7 +80,7 @@ const STYLES = {
 
 function music(style: keyof typeof STYLES, seconds: number, db: number): Float32Array {
   const samples = new Float32Array(seconds * RATE);
-  const random = randomOf(7);
+  const random = seededRandom(7);
   const beatS = 0.6;
   for (let beat = 0; beat * beatS < seconds; beat++) {
     const chord = CHORDS[(beat >> 2) % CHORDS.length] ?? CHORDS[0];
