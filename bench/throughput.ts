@@ -1,13 +1,12 @@
 // A whole call without recognition against the speech detector alone, against the usual way, and on two cores; everything in one run.
 //   npm run build && npx tsx bench/throughput.ts
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encode } from "../fixtures/encode.ts";
-import type { Listener } from "../src/pipeline/audio/listen.ts";
 import { spokenBy } from "../test/support/speech.ts";
 import { median, report } from "./report.ts";
 
@@ -90,7 +89,7 @@ async function main(): Promise<void> {
       await timed("sherpa", () => sherpa(wide));
     }
   }
-  const cores = await onCores(pcm);
+  const cores = onCores(path);
 
   const x = (name: string): number => (SECONDS * 1000) / median(times[name] ?? []);
   const whole = x("whole");
@@ -240,18 +239,14 @@ interface SherpaVad {
   flush(): void;
 }
 
-/** Seconds of sound a second, of the built listener with one worker and with two. */
-async function onCores(pcm: Parameters<Listener["listen"]>[0]): Promise<{ one: number; two: number }> {
-  const speed = async (workers: number): Promise<number> => {
-    await using listener = createListener({ workers });
-    const calls = 8 * workers;
-    // Threads, weights and compiled code are there before the clock starts, as in a worker that runs all day.
-    await Promise.all(Array.from({ length: 4 * workers }, () => listener.listen(pcm)));
-    const startedAt = performance.now();
-    await Promise.all(Array.from({ length: calls }, () => listener.listen(pcm)));
-    return (calls * SECONDS * 1000) / (performance.now() - startedAt);
-  };
-  const rounds = [];
-  for (let round = 0; round < 3; round++) rounds.push({ one: await speed(1), two: await speed(2) });
+/** Seconds of sound a second: one worker on one core, and two on two, by CPU affinity (one worker alone would have its garbage collected by the other core). */
+function onCores(path: string): { one: number; two: number } {
+  const speed = (cpus: string, workers: number): number =>
+    Number(
+      execFileSync("taskset", ["-c", cpus, process.execPath, join(root, "bench/listen-speed.mjs"), String(workers), path], {
+        encoding: "utf8",
+      }),
+    );
+  const rounds = Array.from({ length: 3 }, () => ({ one: speed("0", 1), two: speed("0,1", 2) }));
   return { one: median(rounds.map(({ one }) => one)), two: median(rounds.map(({ two }) => two)) };
 }
