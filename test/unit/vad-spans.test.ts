@@ -38,6 +38,13 @@ describe("speechSpans", () => {
     }
   });
 
+  test("an end on which the detector hangs is brought in to the sound, where the sound is clear", () => {
+    const clear = track([[1000, 3000]], 5000, { longMs: 330 });
+    expect(Math.abs((speechSpans(clear)[0]?.[1] ?? 0) - 3000)).toBeLessThanOrEqual(20);
+    const noisy = track([[1000, 3000]], 5000, { longMs: 330, levelDb: NOISE_DB + 12 });
+    expect(speechSpans(noisy)[0]?.[1]).toBeGreaterThan(3250);
+  });
+
   test("a start moves out by reachMs at most", () => {
     const found = track([[1000, 3000]], 5000, { lateMs: 400 });
     const [[startMs] = [0, 0]] = speechSpans(found, { reachMs: 100 });

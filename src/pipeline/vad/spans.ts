@@ -43,6 +43,8 @@ export interface SpeechTrack {
 /** The detector's edges lag by up to this; the true one is looked for from here outwards, ms. */
 const START_LAG_MS = 64;
 const END_LAG_MS = 128;
+/** Where nothing sounds within that lag, and the sound is clear, the detector has hung on: its end is brought in by at most this, ms. */
+const MOST_HANG_MS = 400;
 /** Closures inside words are quiet for up to this, ms. */
 const HOLE_MS = 56;
 /** Speech this far above the noise: its pauses are seen in the level alone, dB. */
@@ -67,8 +69,11 @@ export function speechSpans(track: SpeechTrack, options: Partial<SpanOptions> = 
     const thresholdDb = edgeThreshold(loudDb, floorDb);
     const earliestMs = Math.max(startMs - settings.reachMs, edges.at(-1)?.[1] ?? 0);
     const movedStartMs = walkOut(levels, thresholdDb, Math.min(startMs + START_LAG_MS, endMs), earliestMs) ?? startMs;
-    const movedEndMs = walkOut(levels, thresholdDb, Math.max(endMs - END_LAG_MS, movedStartMs), endMs + settings.reachMs) ?? endMs;
-    const splitMs = loudDb - floorDb >= CLEAR_DB ? settings.splitMs : Number.POSITIVE_INFINITY;
+    const isClear = loudDb - floorDb >= CLEAR_DB;
+    const movedEndMs =
+      walkOut(levels, thresholdDb, Math.max(endMs - END_LAG_MS, movedStartMs), endMs + settings.reachMs) ??
+      (isClear ? lastSound(levels, thresholdDb, endMs, Math.max(endMs - MOST_HANG_MS, movedStartMs)) : endMs);
+    const splitMs = isClear ? settings.splitMs : Number.POSITIVE_INFINITY;
     edges.push(...split(levels, thresholdDb, movedStartMs, movedEndMs, splitMs));
   }
   const joined: [startMs: number, endMs: number][] = [];
@@ -148,6 +153,14 @@ function split({ db, frameMs }: Levels, thresholdDb: number, startMs: number, en
 function edgeThreshold(loudDb: number, floorDb: number): number {
   const riseDb = Math.min(Math.max((loudDb - floorDb) / 3, 3), 12);
   return Math.max(floorDb + riseDb, loudDb - 35);
+}
+
+/** The end of the last frame that sounds before `endMs`; `endMs` itself where none does from `earliestMs` on. */
+function lastSound({ db, frameMs }: Levels, thresholdDb: number, endMs: number, earliestMs: number): number {
+  for (let frame = Math.ceil(endMs / frameMs) - 1; frame * frameMs >= earliestMs; frame--) {
+    if ((db[frame] ?? SILENT_DB) >= thresholdDb) return (frame + 1) * frameMs;
+  }
+  return endMs;
 }
 
 /** From one time towards another: the outer edge of the last frame that sounds before a hole; null if none does. */
