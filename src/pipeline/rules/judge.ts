@@ -43,7 +43,9 @@ export function judge(
   }
   const unusable = findings.some(({ operator, counts }) => operator === CALL_CLASS && counts);
   const kept = unusable ? findings.filter(({ data }) => data.kind !== ABSENT) : findings;
-  for (const { rule } of findings) if (!kept.some((finding) => finding.rule === rule)) notAssessed.push({ rule, reason: "unusable-call" });
+  const rulesKept = new Set(kept.map(({ rule }) => rule));
+  const rulesDropped = new Set(findings.map(({ rule }) => rule).filter((rule) => !rulesKept.has(rule)));
+  for (const rule of rulesDropped) notAssessed.push({ rule, reason: "unusable-call" });
   kept.sort(byStartThenRule);
   notAssessed.sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
   return { findings: kept.map((found, i) => ({ id: `f${i + 1}`, ...found })), notAssessed };
