@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { wav } from "../test/support/audio-files.ts";
 import { median, report } from "./report.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -58,24 +59,12 @@ function speechCall(path: string, seconds: number): string {
     said.push({ channel: i % 2, startMs: at / 8, endMs: Math.floor((at + clip.length) / 8) });
     at += clip.length + 8000;
   }
-  const header = Buffer.alloc(44);
   const dataBytes = seconds * 16_000;
-  header.write("RIFF", 0, "latin1");
-  header.writeUInt32LE(36 + dataBytes, 4);
-  header.write("WAVEfmt ", 8, "latin1");
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(7, 20);
-  header.writeUInt16LE(2, 22);
-  header.writeUInt32LE(8000, 24);
-  header.writeUInt32LE(16_000, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(8, 34);
-  header.write("data", 36, "latin1");
-  header.writeUInt32LE(dataBytes, 40);
+  const header = wav({ tag: 7, channels: 2, bits: 8, data: Buffer.alloc(0), dataSize: dataBytes });
   const file = openSync(path, "w");
-  ftruncateSync(file, 44 + dataBytes);
-  writeSync(file, header, 0, 44, 0);
-  for (let s = 0; s < seconds; s += 60) writeSync(file, minute, 0, Math.min(60, seconds - s) * 16_000, 44 + s * 16_000);
+  ftruncateSync(file, header.length + dataBytes);
+  writeSync(file, header, 0, header.length, 0);
+  for (let s = 0; s < seconds; s += 60) writeSync(file, minute, 0, Math.min(60, seconds - s) * 16_000, header.length + s * 16_000);
   closeSync(file);
   const utterances = Array.from({ length: seconds / 60 }, (_, minute) =>
     said.map(({ channel, startMs, endMs }) => ({

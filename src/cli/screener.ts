@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../config.ts";
-import { ENGINES, pickEngine } from "../pipeline/asr/engines.ts";
+import { pickEngine } from "../pipeline/asr/engines.ts";
 import { findTranscript } from "../pipeline/asr/import.ts";
 import type { Transcriber } from "../pipeline/asr/port.ts";
 import type { Listener } from "../pipeline/audio/listen.ts";
@@ -52,9 +52,9 @@ export async function openScreener(options: ScreenerOptions): Promise<Screener> 
     async screen(call, stageOptions) {
       const metadata = await metadataOf(call, options.metadata);
       const transcriptPath = engine === "none" ? null : await findTranscript(call.path, stageOptions?.signal);
-      const { name } = pickEngine(engine, { transcriptPath });
-      const opening = transcribers.get(name) ?? ENGINES[name as keyof typeof ENGINES].open({});
-      transcribers.set(name, opening);
+      const picked = pickEngine(engine, { transcriptPath });
+      const opening = transcribers.get(picked.name) ?? picked.open({});
+      transcribers.set(picked.name, opening);
       return screen(
         {
           source: sourceOf(call, metadata, options.raw),

@@ -9,8 +9,9 @@ import type { Policy } from "./rules/policy.ts";
 import { score as scoreForm } from "./scoring/score.ts";
 import type { Screening } from "./screening.ts";
 import { indexTranscript } from "./text/index-text.ts";
+import { totalMs } from "./timeline.ts";
 import { triage } from "./triage.ts";
-import type { CallMetadata, ChannelSound, HeardCall, Language, NoTranscript, Role, Sound, Span, Transcript } from "./types.ts";
+import type { CallMetadata, HeardCall, Language, NoTranscript, Role, Sound, Span, Transcript } from "./types.ts";
 
 /**
  * Raised by hand whenever the same sound and words would give other spans, roles or findings than before:
@@ -221,10 +222,6 @@ function speechByRole(sound: Sound, { agentChannel }: RoleAssignment): Record<Ro
   const agent = sound.channels.find(({ channel }) => channel === agentChannel);
   if (sound.layout !== "split" || !agent) return null;
   // More than two channels: the other side is whoever else speaks most (the doctor has named the rest `extra-channels`).
-  const customer = sound.channels.filter((other) => other !== agent).sort((a, b) => speechMs(b) - speechMs(a))[0];
+  const customer = sound.channels.filter((other) => other !== agent).sort((a, b) => totalMs(b.speech) - totalMs(a.speech))[0];
   return customer ? { agent: agent.speech, customer: customer.speech } : null;
-}
-
-function speechMs({ speech }: ChannelSound): number {
-  return speech.reduce((sum, [startMs, endMs]) => sum + endMs - startMs, 0);
 }

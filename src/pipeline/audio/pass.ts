@@ -72,7 +72,7 @@ export async function hear(call: ToHear, detector: SpeechDetector, options: Hear
     measures,
     speech: spans,
     probability,
-    hopMs: 32,
+    hopMs,
     durationMs,
     nativeRate,
     truncated: call.truncated,
