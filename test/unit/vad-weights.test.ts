@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { convertSilero } from "../../scripts/build-silero.ts";
-import { constantsOfBranch, encodeModel } from "../../scripts/onnx-wire.ts";
+import { constantsOfBranch, encodeModel } from "../../src/pipeline/asr/onnx/wire.ts";
 import { readSileroWeights, SILERO_SHA256, sileroPath } from "../../src/pipeline/vad/silero-weights.ts";
 import { scratch } from "../support/callsift.ts";
 import { ensureWeights } from "../support/speech.ts";

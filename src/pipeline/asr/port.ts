@@ -1,4 +1,14 @@
-import type { CallMetadata, Language, NoTranscript, PcmFile, Sound, Transcript } from "../types.ts";
+import type { CompiledPhrase } from "../text/phrase.ts";
+import type { CallMetadata, Language, NoTranscript, PcmFile, Sound, Span, Transcript } from "../types.ts";
+
+/** One voice of a channel that carries several (asr hears each alone). */
+export interface VoiceSpeech {
+  readonly channel: number;
+  /** Label of the voice, e.g. `voice-1`; becomes `Utterance.speaker`. */
+  readonly speaker: string;
+  /** Disjoint, ascending; voices of one channel share no time. */
+  readonly speech: readonly Span[];
+}
 
 /** One call as an engine gets it. */
 export interface ToTranscribe {
@@ -10,12 +20,27 @@ export interface ToTranscribe {
   readonly metadata: CallMetadata;
   /** A transcript found beside the recording, or given with it. */
   readonly transcriptPath: string | Uint8Array | null;
+  /** The voices of a mono call, where they could be told apart. */
+  readonly voices?: readonly VoiceSpeech[];
+}
+
+/** A phrase of the rules that is listened for twice (second listen). */
+export interface ListenedPhrase {
+  readonly phrase: CompiledPhrase;
+  /** Where the text has it, the sound is decoded again: it costs points. */
+  readonly confirm: boolean;
+  /** Where the text has something that sounds like it, the wording is judged on the sound. */
+  readonly search: boolean;
 }
 
 export interface TranscribeOptions {
   /** `auto`: the engine decides, or reads it from the transcript. */
   readonly language: Language | "auto";
   readonly signal?: AbortSignal;
+  /** What the rules of that language want listened for twice. */
+  readonly listenFor?: (language: Language) => readonly ListenedPhrase[];
+  /** Share of the speech that is done, 0–1. */
+  readonly onProgress?: (share: number) => void;
 }
 
 /** An opened engine; serves one call at a time per `transcribe`, several may run side by side. */

@@ -8,13 +8,13 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
-interface Field {
+export interface Field {
   readonly number: number;
   readonly value: number | Uint8Array;
 }
 
 /** The fields of one message in file order; varints as numbers, everything else as bytes. */
-function* fieldsOf(message: Uint8Array): Generator<Field> {
+export function* fieldsOf(message: Uint8Array): Generator<Field> {
   let at = 0;
   const varint = (): number => {
     let value = 0;
@@ -42,13 +42,13 @@ function* fieldsOf(message: Uint8Array): Generator<Field> {
   }
 }
 
-function messagesOf(message: Uint8Array, number: number): Uint8Array[] {
+export function messagesOf(message: Uint8Array, number: number): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (const field of fieldsOf(message)) if (field.number === number && typeof field.value !== "number") found.push(field.value);
   return found;
 }
 
-function textOf(message: Uint8Array, number: number): string {
+export function textOf(message: Uint8Array, number: number): string {
   const [bytes] = messagesOf(message, number);
   return new TextDecoder().decode(bytes ?? new Uint8Array());
 }
@@ -126,16 +126,16 @@ function varintBytes(value: number): number[] {
   return bytes;
 }
 
-function integer(number: number, value: number): Uint8Array {
+export function integer(number: number, value: number): Uint8Array {
   return Uint8Array.from([...varintBytes(number * 8 + VARINT), ...varintBytes(value)]);
 }
 
-function nested(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
+export function nested(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const body = Buffer.concat(parts);
   return Buffer.concat([Uint8Array.from([...varintBytes(number * 8 + BYTES), ...varintBytes(body.length)]), body]);
 }
 
-function text(number: number, value: string): Uint8Array {
+export function text(number: number, value: string): Uint8Array {
   return nested(number, new TextEncoder().encode(value));
 }
 
