@@ -1,5 +1,6 @@
 import type { CompiledPhrase } from "../text/phrase.ts";
 import type { CallMetadata, Language, NoTranscript, PcmFile, Sound, Span, Transcript } from "../types.ts";
+import type { Recogniser } from "./recogniser.ts";
 
 /** One voice of a channel that carries several (asr hears each alone). */
 export interface VoiceSpeech {
@@ -48,8 +49,36 @@ export interface Transcriber {
   readonly name: string;
   /** Part of the recipe hash: engine, weights and options that change its output. */
   readonly recipe: string;
+  /** It takes most of the call's time, since it hears the sound itself. */
+  readonly hearsSound?: boolean;
   transcribe(call: ToTranscribe, options: TranscribeOptions): Promise<Transcript | NoTranscript>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A server of the OpenAI transcription protocol. */
+export interface SpeechServer {
+  /** null: OpenAI's own. */
+  readonly baseUrl: string | null;
+  readonly apiKey: string | null;
+  readonly model: string;
+}
+
+/** What engines are opened with; each takes what it needs. */
+export interface EngineOptions {
+  /** Folder of the weights. */
+  readonly folder?: string;
+  readonly server?: SpeechServer;
+  /** Pieces of sound worked on at once. */
+  readonly lanes?: number;
+  /** 0–1: words below it are kept for people, and are no evidence. */
+  readonly minConfidence?: number;
+  /** Longest time for one piece of sound, ms. */
+  readonly pieceTimeoutMs?: number;
+  /** Opens a second engine for the second listen, where the first cannot judge wordings. */
+  readonly judge?: () => Promise<Recogniser | null>;
+  /** Folders in which programs are looked for (ffmpeg). */
+  readonly searchPath?: string;
+  readonly signal?: AbortSignal;
 }
 
 /** An engine behind the port (design.md §4). */
@@ -58,5 +87,6 @@ export interface AsrEngine {
   /** SPDX id of the weights' or program's licence. */
   readonly license: string;
   readonly capabilities: { readonly wordTimes: boolean; readonly confidence: boolean; readonly languages: readonly Language[] };
-  open(options: { readonly signal?: AbortSignal }): Promise<Transcriber>;
+  /** @throws CallsiftError `asr/not-available`, `weights/…` */
+  open(options: EngineOptions): Promise<Transcriber>;
 }

@@ -1,14 +1,13 @@
 import type { PcmFile } from "../types.ts";
-import { openPcm, type PcmReader } from "./pcm.ts";
+import type { PcmReader } from "./pcm.ts";
 import { createResampler } from "./resample.ts";
+import { LEAD_MS, openWindows } from "./windows.ts";
 
 /** Samples a second of everything that listens. */
 export const NARROW_RATE = 8000;
 /** Time of one block: its samples stay in the processor's cache while they are used. */
 const BLOCK_SAMPLES = 8192;
 const BLOCK_SECONDS = BLOCK_SAMPLES / NARROW_RATE;
-/** Sound before and after a stretch that its resampling needs at most. */
-const LEAD_MS = 20;
 
 /** The next stretch of every channel. The arrays are used again for the block after. */
 export interface Block {
@@ -36,17 +35,7 @@ export interface NarrowBand extends Disposable {
  * @throws CallsiftError of `openPcm`
  */
 export function openNarrowBand(files: readonly PcmFile[]): NarrowBand {
-  const readers: PcmReader[] = [];
-  const close = () => {
-    for (const reader of readers) reader.close();
-  };
-  try {
-    for (const file of files) readers.push(openPcm(file));
-  } catch (error) {
-    close();
-    throw error;
-  }
-  const channels = readers.reduce((sum, reader) => sum + reader.channels, 0);
+  const { readers, channels, window, close } = openWindows(files, NARROW_RATE);
   const seconds = Math.max(0, ...readers.map((reader) => reader.frames / reader.sampleRate));
   return {
     channels,
@@ -60,14 +49,7 @@ export function openNarrowBand(files: readonly PcmFile[]): NarrowBand {
         yield { narrow: parts.flatMap((part) => part.narrow), native: parts.flatMap((part) => part.native) };
       }
     },
-    window(channel, startMs, lengthMs) {
-      let first = 0;
-      for (const reader of readers) {
-        if (channel < first + reader.channels) return cutWindow(reader, channel - first, startMs, lengthMs);
-        first += reader.channels;
-      }
-      throw new RangeError(`expected a channel below ${channels}, got ${channel}`);
-    },
+    window,
     [Symbol.dispose]: close,
   };
 }
@@ -128,22 +110,4 @@ function createQueue() {
       return taken;
     },
   };
-}
-
-function cutWindow(reader: PcmReader, channel: number, startMs: number, lengthMs: number): Float32Array {
-  const isNarrow = reader.sampleRate === NARROW_RATE;
-  const leadMs = isNarrow ? 0 : LEAD_MS;
-  const from = Math.round(((startMs - leadMs) * reader.sampleRate) / 1000);
-  const count = Math.round(((lengthMs + 2 * leadMs) * reader.sampleRate) / 1000);
-  const buffers = Array.from({ length: reader.channels }, () => new Float32Array(count));
-  const before = Math.min(count, Math.max(0, -from));
-  if (from + before < reader.frames && before < count) {
-    const targets = before > 0 ? buffers.map((buffer) => buffer.subarray(before)) : buffers;
-    reader.read(from + before, count - before, targets);
-  }
-  const samples = buffers[channel] as Float32Array;
-  if (isNarrow) return samples;
-  const narrow = createResampler(reader.sampleRate, NARROW_RATE).push(samples);
-  const first = (leadMs * NARROW_RATE) / 1000;
-  return narrow.slice(first, first + Math.round((lengthMs * NARROW_RATE) / 1000));
 }
