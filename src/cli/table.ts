@@ -5,6 +5,7 @@ import { OPERATORS } from "../pipeline/operators/index.ts";
 import type { Policies } from "../pipeline/policies.ts";
 import { messageTable, renderFinding, renderNotAssessed } from "../pipeline/rules/messages.ts";
 import type { FailedScreening, Screening } from "../pipeline/screening.ts";
+import { displayText } from "../pipeline/text/display.ts";
 import type { Finding, Severity } from "../pipeline/types.ts";
 import { clock } from "./progress.ts";
 
@@ -75,7 +76,7 @@ export function detailLines(result: Screening | FailedScreening, policies: Polic
   const messages = messageTable(OPERATORS, policies.policyFor("language" in transcript ? transcript.language : "zh").rules);
   const lines = findings.map((finding) => {
     const who = finding.role ?? "call";
-    const quote = finding.quote === null ? "" : ` “${finding.quote}”`;
+    const quote = finding.quote === null ? "" : ` “${displayText(finding.quote)}”`;
     const waits = finding.counts ? "" : " (waits for a person)";
     return `  ${clock(finding.startMs / 1000)}–${clock(finding.endMs / 1000)} ${who} ${finding.rule}${waits}:${quote} ${renderFinding(finding, messages, config.locale)}`;
   });
