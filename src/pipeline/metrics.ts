@@ -22,6 +22,7 @@ export function measure(call: HeardCall): Metrics {
     firstAgentSpeechMs: sides ? (union(sides.agent)[0]?.[0] ?? null) : null,
     agentCharsPerMinute: agentPace(call, sides?.agent ?? []),
     turns: sides ? countTurns(sides) : null,
+    ...(speech && call.layout !== "split" && { estimated: true as const }),
   };
 }
 

@@ -60,6 +60,9 @@ export interface StageOptions {
   readonly onProgress?: (doneMs: number) => void;
 }
 
+/** Of a call whose words are recognised here, the share of the work that is done once it was listened to. */
+const LISTEN_SHARE = 0.03;
+
 /**
  * Samples per channel, and one pass over them: levels, speech, tones, the channel doctor.
  *
@@ -68,8 +71,10 @@ export interface StageOptions {
 export async function transcode(call: Ingested, deps: Deps, options: StageOptions = {}): Promise<Transcoded> {
   const opened = await openRecording(call.source, { ...deps.open, ...(options.signal && { signal: options.signal }) });
   try {
+    const share = deps.transcriber.hearsSound ? LISTEN_SHARE : 1;
     const heard = await deps.listener.listen(opened.pcm, {
-      ...options,
+      ...(options.signal && { signal: options.signal }),
+      ...(options.onProgress && { onProgress: (doneMs) => options.onProgress?.(doneMs * share) }),
       problems: opened.problems,
       truncated: opened.problems.some((problem) => problem.code === "truncated"),
     });

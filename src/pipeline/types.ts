@@ -293,6 +293,8 @@ export interface Metrics {
   /** Chinese characters (zh) or words (en) a minute of agent speech. */
   readonly agentCharsPerMinute: number | null;
   readonly turns: number | null;
+  /** The sides were told apart by their voices: what needs both is an estimate. */
+  readonly estimated?: true;
 }
 
 export interface ScoreItem {

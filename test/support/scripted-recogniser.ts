@@ -48,9 +48,9 @@ export function scriptedRecogniser(
   return self;
 }
 
-/** The characters of a text evenly over a piece, punctuation with the one before. */
+/** The characters, or English words, of a text evenly over a piece, punctuation with the one before. */
 export function spread(text: string, lengthMs: number, confidence: number | null = 0.9): HeardToken[] {
-  const parts = text.match(/[\p{L}\p{N}]\P{L}*/gu) ?? [];
+  const parts = text.match(/\p{Script=Han}\P{L}*|[a-z\d']+[^\p{L}\d]*/giu) ?? [];
   const each = lengthMs / Math.max(1, parts.length);
   return parts.map((part, i) => ({ text: part.trim(), startMs: i * each, endMs: (i + 1) * each, confidence }));
 }

@@ -93,7 +93,9 @@ describe("createSoundTranscriber", () => {
       [1_000, 2_000],
       [3_000, 4_000],
     ]);
-    expect(utterances.map(({ text }) => text).join("")).toBe("甲乙丙丁戊己庚辛");
+    // No punctuation came from the engine: for people, each ends with a stop.
+    expect(utterances.map(({ text }) => text).join("")).toMatch(/^[甲乙丙丁戊己庚辛]+。[甲乙丙丁戊己庚辛]+。$/);
+    expect(utterances.flatMap(({ words: spoken }) => spoken.map(({ text }) => text)).join("")).toBe("甲乙丙丁戊己庚辛");
   });
 
   it("never lets one voice's piece hear the other voice of the same channel", async () => {
@@ -137,7 +139,7 @@ describe("createSoundTranscriber", () => {
       "no-speech": [{ text: "您好请讲", noSpeech: 0.9 }, "您好请讲"],
       loop: [{ text: "退货退货", looped: true }, "退货退货"],
       credits: [{ text: "字幕由社区提供" }, "字幕由社区提供"],
-      "low-confidence": [{ tokens: spread("您好请讲", 2_400, 0.3), text: "您好请讲" }, "您好请讲"],
+      "low-confidence": [{ tokens: spread("您好请讲。", 2_400, 0.3), text: "您好请讲。" }, "您好请讲。"],
       "too-little-text": [{ text: "" }, ""],
     };
     for (const [doubt, [script, text]] of Object.entries(scripts)) {
@@ -154,6 +156,21 @@ describe("createSoundTranscriber", () => {
     }
   });
 
+  it("writes commas at pauses and stops at ends where the engine writes none, in Chinese only", async () => {
+    const tokens = spread("您好请讲", 2_400);
+    const paused = tokens.map((token, i) => (i < 2 ? { ...token, endMs: (token.endMs as number) - 400 * i } : token));
+    const text = async (script: Script) =>
+      words(
+        await transcribe(
+          scriptedRecogniser(() => script),
+          call([[1_000, 3_000]]),
+        ),
+      ).utterances[0]?.text;
+    expect(await text({ text: "您好请讲", tokens: paused })).toBe("您好，请讲。");
+    expect(await text({ text: "您好请讲！" })).toBe("您好请讲！");
+    expect(await text({ text: "hello" })).toBe("hello");
+  });
+
   it("tags are data", async () => {
     const tags = { emotion: "angry", event: "Speech" };
     const { utterances } = words(
@@ -163,7 +180,7 @@ describe("createSoundTranscriber", () => {
       ),
     );
     expect(utterances[0]?.tags).toEqual(tags);
-    expect(utterances[0]?.text).toBe("您好请讲");
+    expect(utterances[0]?.text).toBe("您好请讲。");
   });
 
   it("spreads words over the speech where the engine gives no times, and says so", async () => {
@@ -203,7 +220,7 @@ describe("createSoundTranscriber", () => {
     ];
     const { utterances } = words(await transcribe(recogniser, call([speech], [], "mixed", { pcm })));
     expect(recogniser.heard.length).toBeGreaterThan(2);
-    expect(utterances.map((utterance) => utterance.text).join("")).toBe(text);
+    expect(utterances.map((utterance) => utterance.text.replaceAll(/[，。]/gu, "")).join("")).toBe(text);
   });
 
   it("decides the language by the first pieces, and hears again what was heard in the other", async () => {
@@ -293,7 +310,7 @@ describe("createSoundTranscriber", () => {
         call([[1_000, 1_001]]),
       ),
     );
-    expect(utterances).toMatchObject([{ startMs: 1_000, endMs: 1_001, text: "嗯" }]);
+    expect(utterances).toMatchObject([{ startMs: 1_000, endMs: 1_001, text: "嗯。" }]);
   });
 
   it("tells how far it is", async () => {

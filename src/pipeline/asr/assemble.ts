@@ -16,6 +16,8 @@ export interface PieceText {
 export interface AssembleOptions {
   /** 0–1: an utterance below it is no evidence. */
   readonly minConfidence: number;
+  /** Gives a Chinese text whose engine writes no punctuation commas at pauses and stops at ends, for people to read. */
+  readonly punctuate?: boolean;
 }
 
 /** Pauses up to this long stay inside an utterance, ms. */
@@ -27,7 +29,7 @@ const LEAST_UNHEARD_MS = 1_500;
 export function assemble(
   { piece, heard, doubt }: PieceText,
   side: Side,
-  { minConfidence }: AssembleOptions,
+  { minConfidence, punctuate = false }: AssembleOptions,
 ): {
   readonly utterances: Utterance[];
   readonly doubtful: DoubtfulStretch[];
@@ -52,7 +54,7 @@ export function assemble(
       if (span[1] - span[0] >= LEAST_UNHEARD_MS) doubtful.push(stretch(span, "", null, "too-little-text"));
       continue;
     }
-    const text = textOf(tokens);
+    const text = textOf(punctuate && isBare(heard.text) ? punctuated(tokens) : tokens);
     const confidence = meanConfidence(tokens);
     const { words, timing } = wordsOf(tokens, span, piece);
     if (words.length === 0) continue;
@@ -98,6 +100,23 @@ function distance(ms: number, [startMs, endMs]: Span): number {
 /** The tokens as one line of text. */
 export function textOf(tokens: readonly Pick<HeardToken, "text">[]): string {
   return joinWords(tokens.map(({ text }) => text));
+}
+
+/** Chinese, and nothing between the characters. */
+function isBare(text: string): boolean {
+  return /\p{Script=Han}/u.test(text) && !/\p{P}/u.test(text);
+}
+
+/** Silence between two words that is written as a comma, ms. */
+const COMMA_MS = 350;
+
+function punctuated(tokens: readonly HeardToken[]): Pick<HeardToken, "text">[] {
+  return tokens.map(({ text, endMs }, i) => {
+    const next = tokens[i + 1];
+    if (!next) return { text: `${text}。` };
+    const pauses = endMs !== null && next.startMs !== null && next.startMs - endMs >= COMMA_MS;
+    return { text: pauses ? `${text}，` : text };
+  });
 }
 
 /** Geometric mean; null where the engine gives none. */

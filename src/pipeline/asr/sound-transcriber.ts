@@ -251,7 +251,7 @@ function toTranscript(
       own[i] = { ...after, ...right };
     }
     for (const piece of own) {
-      const placed = assemble(piece, side, { minConfidence });
+      const placed = assemble(piece, side, { minConfidence, punctuate: true });
       utterances.push(...placed.utterances);
       doubtful.push(...placed.doubtful);
       const who = { role: null, channel: side.channel, ...(side.speaker !== null && { speaker: side.speaker }) };
