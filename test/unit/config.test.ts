@@ -29,6 +29,35 @@ describe("loadConfig", () => {
     expect(() => loadConfig({ CALLSIFT_CONCURRENCY: text })).toThrow(/CALLSIFT_CONCURRENCY/);
   });
 
+  it.each([
+    ["OPENAI_API_KEY", "sk-geheim mit-leerzeichen"],
+    ["OPENAI_BASE_URL", "ftp://user:geheim@host"],
+    ["CALLSIFT_MODELS_URL", "user:geheim@host"],
+  ])("never tells what stands in %s", (name, text) => {
+    expect(() => loadConfig({ [name]: text })).toThrow(new RegExp(`^${name}: expected .*, got something else \\(not shown\\)$`));
+  });
+
+  it.each([
+    [{ XDG_CACHE_HOME: "/x", HOME: "/h" }, "/x/callsift/weights"],
+    [{ XDG_CACHE_HOME: "relative", HOME: "/h" }, "/h/.cache/callsift/weights"],
+    [{ HOME: "/h" }, "/h/.cache/callsift/weights"],
+  ])("keeps weights in the cache folder: %j", (env, folder) => {
+    expect(loadConfig(env).weightsDir).toBe(folder);
+  });
+
+  it("reads what recognition needs", () => {
+    expect(loadConfig({ CALLSIFT_MODELS_URL: "http://m/w//", CALLSIFT_MIN_CONFIDENCE: "0.7", CALLSIFT_ASR_TIMEOUT_S: "5" })).toMatchObject({
+      modelsUrl: "http://m/w",
+      minConfidence: 0.7,
+      asrTimeoutMs: 5000,
+      openaiKey: null,
+      openaiBaseUrl: null,
+      openaiModel: "whisper-1",
+    });
+    for (const text of ["1.1", "-0.1", "half", "1e-1"])
+      expect(() => loadConfig({ CALLSIFT_MIN_CONFIDENCE: text })).toThrow(/CALLSIFT_MIN_C/);
+  });
+
   it("takes an empty value as unset, and reports names that it does not know", () => {
     expect(loadConfig({ CALLSIFT_VAD: "", CALLSIFT_VDA: "energy", OTHER: "x" })).toMatchObject({
       vad: "silero",
