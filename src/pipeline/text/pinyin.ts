@@ -98,6 +98,11 @@ export function readingsOf(character: string): string[] {
   return Array.from(ids.subarray(start + 1, start + 1 + (ids[start] as number)), (id) => syllables[id] as string);
 }
 
+/** Every toneless syllable, ü written v. The classes of `soundClasses(0)` are places in this list. */
+export function allSyllables(): readonly string[] {
+  return loadReadings().syllables;
+}
+
 /** Readings of every unit as classes of syllables that sound the same under one set of options. */
 export interface SoundClasses {
   /** For each UTF-16 unit, where its classes begin in `classes`; the first entry there is their number. 0 = no reading. */
