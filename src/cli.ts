@@ -28,6 +28,7 @@ export function createProgram(terminal: Terminal = process, finish: (exitCode: n
         .choices(["auto", "sherpa", "whisper", "openai", "import", "none"])
         .default("auto"),
     )
+    .option("--weights <name>", "installed speech weights to use (callsift models list)")
     .addOption(new Option("--language <language>", "language of the calls").choices(["zh", "en", "auto"]))
     .addOption(new Option("--agent-channel <channel>", "which channel is the agent").choices(["0", "1", "auto"]).default("auto"))
     .option("--form <form>", "id of a built-in scoring form, or a file")
@@ -63,6 +64,56 @@ Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
     .action(async (files: string[]) => {
       const { rulesCheckCommand } = await import("./cli/rules-check.ts");
       finish(await rulesCheckCommand(files, terminal));
+    });
+
+  const models = program.command("models").description("speech weights: fetch, add by hand, check, remove");
+  models
+    .command("list")
+    .description("what is installed and what can be had, with sizes and licences")
+    .option("--json", "print it as JSON")
+    .action(async (options) => {
+      const { modelsListCommand } = await import("./cli/models.ts");
+      finish(await modelsListCommand(options, terminal));
+    });
+  models
+    .command("pull")
+    .description("fetch weights of the catalogue; goes on where an earlier try was cut")
+    .argument("<name>", "name in the catalogue (callsift models list)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  callsift models pull sense-voice-small\n  CALLSIFT_MODELS_URL=https://mirror.example/weights callsift models pull whisper-base",
+    )
+    .action(async (name: string) => {
+      const { modelsPullCommand } = await import("./cli/models.ts");
+      finish(await modelsPullCommand(name, terminal));
+    });
+  models
+    .command("add")
+    .description("add weights that were carried in by hand")
+    .argument("<path...>", "a folder, an archive (.tar.bz2, .tar.gz, .tar, .zip), or the files one by one")
+    .option("--name <name>", "what to call them (default: as in the catalogue, else as the folder)")
+    .addHelpText("after", "\nExample:\n  callsift models add /media/usb/sherpa-onnx-sense-voice-zh-en-ja-ko-yue-int8-2024-07-17.tar.bz2")
+    .action(async (paths: string[], options) => {
+      const { modelsAddCommand } = await import("./cli/models.ts");
+      finish(await modelsAddCommand(paths, options, terminal));
+    });
+  models
+    .command("verify")
+    .description("check hashes and structure, and load them in a process of its own")
+    .argument("[name]", "default: all that are installed")
+    .option("--json", "print it as JSON")
+    .addHelpText("after", "\nExit code: 0 all right, 3 something is wrong.")
+    .action(async (name: string | undefined, options) => {
+      const { modelsVerifyCommand } = await import("./cli/models.ts");
+      finish(await modelsVerifyCommand(name, options, terminal));
+    });
+  models
+    .command("remove")
+    .description("remove installed weights")
+    .argument("<name>", "name of installed weights")
+    .action(async (name: string) => {
+      const { modelsRemoveCommand } = await import("./cli/models.ts");
+      finish(await modelsRemoveCommand(name, terminal));
     });
 
   program
