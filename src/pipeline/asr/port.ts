@@ -1,6 +1,8 @@
-import type { CompiledPhrase } from "../text/phrase.ts";
+import type { ListenedPhrase } from "../text/listened-phrase.ts";
 import type { CallMetadata, Language, NoTranscript, PcmFile, Sound, Span, Transcript } from "../types.ts";
 import type { Recogniser } from "./recogniser.ts";
+
+export type { ListenedPhrase };
 
 /** One voice of a channel that carries several (asr hears each alone). */
 export interface VoiceSpeech {
@@ -23,15 +25,6 @@ export interface ToTranscribe {
   readonly transcriptPath: string | Uint8Array | null;
   /** The voices of a mono call, where they could be told apart. */
   readonly voices?: readonly VoiceSpeech[];
-}
-
-/** A phrase of the rules that is listened for twice (second listen). */
-export interface ListenedPhrase {
-  readonly phrase: CompiledPhrase;
-  /** Where the text has it, the sound is decoded again: it costs points. */
-  readonly confirm: boolean;
-  /** Where the text has something that sounds like it, the wording is judged on the sound. */
-  readonly search: boolean;
 }
 
 export interface TranscribeOptions {

@@ -1,0 +1,209 @@
+import { indexTranscript, type TextMatch } from "../../text/index-text.ts";
+import { foldUnspaced, type Likeness, searchLikeness, type Wording } from "../../text/likeness.ts";
+import type { CompiledPhrase } from "../../text/phrase.ts";
+import type { Utterance } from "../../types.ts";
+import type { HeardPiece, HeardToken } from "../recogniser.ts";
+import type { ReadyPhrase } from "./wordings.ts";
+
+/** A wording that may have been said where something like it is written. */
+export interface Candidate {
+  readonly phrase: ReadyPhrase;
+  readonly syllables: number;
+  /** Per syllable, see `Likeness`. */
+  readonly distance: number;
+  /** Units of the piece's folded text that give way. */
+  readonly from: number;
+  readonly to: number;
+  /** What stands there, and what would stand there instead. */
+  readonly written: string;
+  readonly wording: string;
+  /** The whole text with the wording in its place. */
+  readonly text: string;
+  /** Lowest confidence among the characters that give way; null where the engine gives none. */
+  readonly sureness: number | null;
+}
+
+/** A candidate with how much likelier it is than what was written, natural logarithm. */
+export interface Weighed {
+  readonly candidate: Candidate;
+  readonly margin: number;
+}
+
+/**
+ * Farther from what is written, per syllable, a wording is not looked for. 0.62 is measured (shared/performance.md, "Second listen"); of two
+ * syllables half of any two are within that.
+ */
+const MOST_DISTANCE = 0.62;
+const MOST_DISTANCE_OF_TWO = 0.5;
+/** The engine is so sure of every character that would have to be another one that it is none: its probabilities are calibrated. */
+const SURE = 0.98;
+/** Texts that are weighed for one piece, and for one group of phrases that stand for one another. */
+const MOST_WEIGHED = 6;
+const MOST_OF_A_GROUP = 2;
+
+/** A piece's text as the search sees it. */
+export interface SearchedText {
+  readonly text: string;
+  readonly tokens: readonly HeardToken[];
+}
+
+/**
+ * Where a text sounds like phrases that it does not have, nearest first, so few that they can be weighed.
+ *
+ * @param found where the text has each phrase already, units of `foldUnspaced`
+ */
+export function candidatesIn(
+  { text, tokens }: SearchedText,
+  phrases: readonly ReadyPhrase[],
+  found: (phrase: ReadyPhrase) => readonly (readonly [from: number, to: number])[],
+): Candidate[] {
+  const folded = foldUnspaced(text);
+  const { units } = folded;
+  if (units.length === 0 || phrases.length === 0) return [];
+  const search = searchLikeness(units);
+  const sureness = surenessOf(text, tokens);
+  const candidates: Candidate[] = [];
+  for (const phrase of phrases) {
+    let best: { wording: Wording; likeness: Likeness } | null = null;
+    let taken: Uint8Array | undefined;
+    for (const [from, to] of phrase.wordings.length > 0 ? found(phrase) : []) {
+      taken ??= new Uint8Array(units.length);
+      taken.fill(1, from, to);
+    }
+    for (const wording of phrase.wordings) {
+      const most = Math.min(wording.syllables === 2 ? MOST_DISTANCE_OF_TWO : MOST_DISTANCE, best?.likeness.distance ?? 1);
+      const likeness = search.nearest(wording, most, taken);
+      if (likeness && (!best || likeness.distance < best.likeness.distance || wording.syllables > best.wording.syllables)) {
+        best = { wording, likeness };
+      }
+    }
+    const candidate = best && inPlace(phrase, best.wording, best.likeness, { text, folded, sureness });
+    if (candidate) candidates.push(candidate);
+  }
+  return fewest(candidates);
+}
+
+/** The nearest, and of equals the longest, as the more evidence. */
+function fewest(candidates: Candidate[]): Candidate[] {
+  candidates.sort((a, b) => a.distance - b.distance || b.syllables - a.syllables);
+  const ofGroup = new Map<string, number>();
+  const kept: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { groups = [] } = candidate.phrase;
+    if (groups.length > 0 && groups.every((group) => (ofGroup.get(group) ?? 0) >= MOST_OF_A_GROUP)) continue;
+    for (const group of groups) ofGroup.set(group, (ofGroup.get(group) ?? 0) + 1);
+    kept.push(candidate);
+    if (kept.length === MOST_WEIGHED) break;
+  }
+  return kept;
+}
+
+interface Folded {
+  readonly text: string;
+  readonly folded: ReturnType<typeof foldUnspaced>;
+  readonly sureness: (from: number, to: number) => number | null;
+}
+
+/** The wording put where it sounds likely; null where the text would be the same, or still not have the phrase, or is too sure. */
+function inPlace(
+  phrase: ReadyPhrase,
+  wording: Wording,
+  { parts, distance }: Likeness,
+  { text, folded, sureness }: Folded,
+): Candidate | null {
+  const { starts, ends, units } = folded;
+  const startOf = (unit: number): number => starts[unit] ?? text.length;
+  const endOf = (from: number, to: number): number => (to > from ? (ends[to - 1] as number) : startOf(from));
+  let made = "";
+  let at = 0;
+  let changed = false;
+  let least: number | null = 1;
+  let begin = -1;
+  for (const [i, [from, to]] of parts.entries()) {
+    const piece = wording.pieces[i];
+    if (!piece) continue;
+    const start = startOf(from);
+    made += text.slice(at, start);
+    if (begin < 0) begin = start;
+    made += piece.text;
+    at = endOf(from, to);
+    const same = to - from === piece.units.length;
+    if (same && piece.units.every((unit, k) => unit === units[from + k])) continue;
+    changed = true;
+    // A syllable that was lost shows in its neighbours.
+    for (let k = same ? from : Math.max(from - 1, 0); k < (same ? to : Math.min(to + 1, units.length)); k++) {
+      if (same && piece.units[k - from] === units[k]) continue;
+      const sure = sureness(startOf(k), ends[k] as number);
+      least = sure === null || least === null ? null : Math.min(least, sure);
+    }
+  }
+  const word = made.slice(begin);
+  const whole = made + text.slice(at);
+  const first = parts[0];
+  const last = parts.at(-1);
+  if (!changed || !first || !last || (least !== null && least >= SURE) || !has(whole, phrase.loose, begin, begin + word.length))
+    return null;
+  return {
+    phrase,
+    syllables: wording.syllables,
+    distance,
+    from: first[0],
+    to: last[1],
+    written: text.slice(begin, at),
+    wording: word,
+    text: whole,
+    sureness: least,
+  };
+}
+
+/** Confidence of the least sure token in a range of the text. */
+function surenessOf(text: string, tokens: readonly HeardToken[]): (from: number, to: number) => number | null {
+  const places: { from: number; to: number; confidence: number | null }[] = [];
+  let at = 0;
+  for (const { text: token, confidence } of tokens) {
+    const from = text.indexOf(token, at);
+    if (from < 0) continue;
+    at = from + token.length;
+    places.push({ from, to: at, confidence });
+  }
+  return (from, to) => {
+    let least: number | null = null;
+    for (const place of places) {
+      if (place.to <= from || place.from >= to || place.confidence === null) continue;
+      least = least === null ? place.confidence : Math.min(least, place.confidence);
+    }
+    return least;
+  };
+}
+
+/** Whether a text has the phrase somewhere in a range of it. */
+function has(text: string, phrase: CompiledPhrase, from: number, to: number): boolean {
+  return matchesIn(text, phrase).some(({ start, end }) => start < to && end > from);
+}
+
+/** Where one text without times has a phrase. */
+export function matchesIn(text: string, phrase: CompiledPhrase): TextMatch[] {
+  const only: Utterance = { role: null, channel: null, startMs: 0, endMs: 1, text, confidence: null, words: [], timing: "estimated" };
+  return indexTranscript([only]).find(phrase);
+}
+
+/** Weighs candidates against the text that was written. */
+export async function weighAll(
+  text: string,
+  candidates: readonly Candidate[],
+  weigh: NonNullable<HeardPiece["weigh"]>,
+): Promise<Weighed[]> {
+  if (candidates.length === 0) return [];
+  const texts = [...new Set(candidates.map((candidate) => candidate.text))];
+  const [free = Number.NaN, ...instead] = await weigh([text, ...texts]);
+  return candidates.map((candidate) => ({ candidate, margin: (instead[texts.indexOf(candidate.text)] ?? Number.NaN) - free }));
+}
+
+/** Natural logarithm by which a wording may be less likely than what was written, and still count as said. */
+const LEAST_MARGIN = -8;
+const LEAST_MARGIN_OF_TWO = -4;
+
+/** Whether a weighed wording counts as said; never where it could not be weighed. */
+export function isSaid({ candidate: { syllables }, margin }: Weighed): boolean {
+  return margin > (syllables === 2 ? LEAST_MARGIN_OF_TWO : LEAST_MARGIN);
+}
