@@ -1,6 +1,6 @@
 import type { OperatorCall } from "../../src/pipeline/operators/define.ts";
 import { indexTranscript } from "../../src/pipeline/text/index-text.ts";
-import type { ChannelSound, HeardCall, Role, Span, Utterance, Word } from "../../src/pipeline/types.ts";
+import type { ChannelSound, DoubtfulStretch, HeardCall, Hearing, Role, Span, Utterance, Word } from "../../src/pipeline/types.ts";
 
 /** An utterance as cases write it: who, when, what. */
 export type ShortUtterance = Pick<Utterance, "startMs" | "endMs" | "text"> & Partial<Utterance>;
@@ -10,6 +10,8 @@ export interface ShortCall extends Partial<Omit<HeardCall, "transcript" | "chann
   readonly channels?: readonly Partial<ChannelSound>[];
   /** Without it the call has no transcript. */
   readonly utterances?: readonly ShortUtterance[];
+  readonly doubtful?: readonly DoubtfulStretch[];
+  readonly hearings?: readonly Hearing[];
 }
 
 /**
@@ -17,7 +19,7 @@ export interface ShortCall extends Partial<Omit<HeardCall, "transcript" | "chann
  * utterance, and the recording ends a second after the last sound.
  */
 export function heardCall(short: ShortCall): HeardCall {
-  const { language = "zh", utterances, channels: shortChannels = [], ...rest } = short;
+  const { language = "zh", utterances, channels: shortChannels = [], doubtful, hearings, ...rest } = short;
   const layout = rest.layout ?? "split";
   const full = utterances?.map((utterance) => fillUtterance(utterance, language));
   const side = (role: Role): Span[] => (full ?? []).filter((one) => one.role === role).map(({ startMs, endMs }): Span => [startMs, endMs]);
@@ -46,7 +48,7 @@ export function heardCall(short: ShortCall): HeardCall {
     speech,
     channels,
     transcript: full
-      ? { engine: "import", model: null, language, utterances: full }
+      ? { engine: "import", model: null, language, utterances: full, ...(doubtful && { doubtful }), ...(hearings && { hearings }) }
       : { status: "not-available", reason: "no words in this case" },
   };
 }

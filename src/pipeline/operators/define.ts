@@ -1,6 +1,7 @@
 import type { Static, TObject } from "typebox";
 import type { TextIndex } from "../text/index-text.ts";
-import type { Detection, HeardCall, ProblemCode } from "../types.ts";
+import type { CompiledPhrase } from "../text/phrase.ts";
+import type { Detection, HeardCall, Language, ProblemCode } from "../types.ts";
 
 /**
  * What must be known of a call before an operator may judge it (design.md §3). Lacking one, the rule is not assessed:
@@ -35,6 +36,14 @@ export interface Unjudged {
 /** Judges one call: what was found in order of start (perhaps nothing), or why nothing can be said. Pure. */
 export type Detect = (call: OperatorCall) => Detection[] | Unjudged;
 
+/** Phrases that decide what an operator answers, and are worth a second listen. */
+export interface Listened {
+  /** `said`: a finding because they are in the text. `missing`: a finding because none of them is. */
+  readonly purpose: "said" | "missing";
+  /** Those for calls of that language. */
+  phrases(language: Language): readonly CompiledPhrase[];
+}
+
 /** Narrows a detect's answer. */
 export function isUnjudged(answer: Detection[] | Unjudged): answer is Unjudged {
   return !Array.isArray(answer);
@@ -56,6 +65,8 @@ export interface Operator<Options extends TObject = TObject> {
   readonly messages: Readonly<Record<string, Messages>> & { readonly found: Messages };
   /** Done once per rule when it is loaded: compiled phrases and the like. Throws CallsiftError `rules/invalid`. */
   prepare(options: Static<Options>): Detect;
+  /** What the second listen should know of these options (rules/listened-phrases.ts). Without it: nothing. */
+  listensFor?(options: Static<Options>): readonly Listened[];
 }
 
 /** Declares an operator; only fixes the types. */

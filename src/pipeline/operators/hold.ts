@@ -2,6 +2,7 @@ import Type from "typebox";
 import { clip, lengthOf, totalMs } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator, type OperatorCall } from "./define.ts";
+import { canHide } from "./hearings.ts";
 import { allSpeech, NO_TRANSCRIPT, noSpeech, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, RETURN_LINES, waits } from "./waiting.ts";
 import { compileWording, whoOption, wordingOption } from "./wording.ts";
@@ -81,6 +82,8 @@ export const hold = defineOperator({
         .map((wait): Detection => {
           const [startMs, endMs] = wait;
           const notice = call.text ? hasNotice(asked, wait) : null;
+          const hidden =
+            check === "without-notice" && canHide(call, noticeRole, [startMs - toMs(noticeSeconds), startMs + NOTICE_SLACK_MS]);
           const toMusic = totalMs(clip(music, wait)) * 2 >= lengthOf(wait);
           return {
             role: null,
@@ -89,6 +92,7 @@ export const hold = defineOperator({
             quote: null,
             // Silence that nobody announced may be both sides thinking.
             confidence: toMusic || notice === true ? 0.95 : 0.85,
+            ...(hidden ? { weak: true } : {}),
             data: {
               kind: check,
               waitSeconds: toSeconds(endMs - startMs),

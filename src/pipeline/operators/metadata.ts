@@ -1,9 +1,10 @@
 import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
 import { defineOperator, type OperatorCall, type Unjudged } from "./define.ts";
+import { canHide, heardOnly, WORDS_DOUBTFUL } from "./hearings.ts";
 import { allSpeech, NO_TRANSCRIPT } from "./speech.ts";
 import { compileWindow, utterancesIn, WindowOption } from "./window.ts";
-import { compileWording, soundOption, type Who, whoOption, wordingOption } from "./wording.ts";
+import { compileWording, type PhraseList, soundOption, type Who, whoOption, wordingOption } from "./wording.ts";
 
 /** At least so much of the end is played for a finding that concerns the whole call. */
 const END_MS = 5000;
@@ -75,7 +76,7 @@ export const metadata = defineOperator({
     }
     const excuse = unless && {
       role: unless.role,
-      phrases: compileWording(unless.phrases, { sound: unless.sound }),
+      phrases: excuses(unless),
       windows: compileWindow(unless.window, unless.role),
     };
     return (call) => {
@@ -87,6 +88,8 @@ export const metadata = defineOperator({
         if (lacking) return lacking;
         const windows = excuse.windows(call) ?? [];
         if (windows.some((window) => excuse.phrases.find(call, excuse.role, window).length > 0)) return [];
+        if (windows.some((within) => heardOnly(call, excuse.phrases, excuse.role, { within, orUnknown: true }).length > 0)) return [];
+        if (windows.some((window) => canHide(call, excuse.role, window))) return WORDS_DOUBTFUL;
         if (windows.length > 0 && !windows.some((window) => utterancesIn(call, excuse.role, window).length > 0)) {
           return { notAssessed: "no-words", detail: "the transcript has no words in the part of the call that is searched" };
         }
@@ -104,7 +107,12 @@ export const metadata = defineOperator({
       ];
     };
   },
+  listensFor: ({ unless }) => (unless ? [{ purpose: "missing", phrases: excuses(unless).phrases }] : []),
 });
+
+function excuses({ phrases, sound }: NonNullable<MetadataOptions["unless"]>): PhraseList {
+  return compileWording(phrases, { sound });
+}
 
 type FieldValue = string | number | readonly string[];
 

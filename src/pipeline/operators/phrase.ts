@@ -1,7 +1,8 @@
 import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
-import type { Detection, Span, Utterance } from "../types.ts";
+import type { Detection, Hearing, Span, Utterance } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
+import { canHide, checked, heardDetection, heardOnly, isSpoilt, meets, WORDS_DOUBTFUL } from "./hearings.ts";
 import { extentWithin, NO_TRANSCRIPT, noSpeech, speechOf } from "./speech.ts";
 import { compileWindow, type FindWindows, utterancesIn, WindowOption } from "./window.ts";
 import { compileWording, type PhraseList, type PhraseMatch, roleOf, soundOption, whoOption, wordingOption } from "./wording.ts";
@@ -55,6 +56,8 @@ export const phrase = defineOperator({
   messages: {
     found: { zh: "说了“{quote}”", en: 'said "{quote}"' },
     "by-sound": { zh: "“{quote}”听起来像“{phrase}”", en: '"{quote}" sounds like "{phrase}"' },
+    unconfirmed: { zh: "转写为“{quote}”，再听一遍没有听到", en: 'written "{quote}", but not heard when listened to again' },
+    heard: { zh: "听起来说了“{wording}”（转写为“{quote}”）", en: 'sounds as if "{wording}" was said (written "{quote}")' },
     absent: { zh: "没有说规定用语", en: "none of the expected phrases was said" },
     "too-few": { zh: "只说了 {count} 次，至少应为 {limit} 次", en: "said {count} times, at least {limit} expected" },
     "too-many": { zh: "说了 {count} 次，至多应为 {limit} 次", en: "said {count} times, at most {limit} expected" },
@@ -63,34 +66,47 @@ export const phrase = defineOperator({
     if (options.mode === "count" && options.minCount === undefined && options.maxCount === undefined) {
       throw new CallsiftError("rules/invalid", 'mode "count": expected minCount or maxCount, got neither');
     }
-    const phrases = compileWording(options.phrases, {
-      sound: options.sound ?? options.mode === "absent",
-      ignoreFillers: options.ignoreFillers,
-      wholeUtterance: options.wholeUtterance,
-      ...(options.except ? { except: options.except } : {}),
-    });
+    const phrases = phrasesOf(options);
     const windows = compileWindow(options.window, options.role);
     const judge = { present: judgePresent, absent: judgeAbsent, count: judgeCount }[options.mode];
     const detect = judge(options, phrases, windows);
     return (call) => (call.text ? detect(call) : NO_TRANSCRIPT);
   },
+  listensFor(options) {
+    const { mode, minCount, maxCount } = options;
+    const { phrases } = phrasesOf(options);
+    return [
+      ...(mode === "present" || (mode === "count" && maxCount !== undefined) ? [{ purpose: "said", phrases } as const] : []),
+      ...(mode === "absent" || (mode === "count" && minCount !== undefined) ? [{ purpose: "missing", phrases } as const] : []),
+    ];
+  },
 });
+
+function phrasesOf({ phrases, sound, mode, ignoreFillers, wholeUtterance, except }: PhraseOptions): PhraseList {
+  return compileWording(phrases, { sound: sound ?? mode === "absent", ignoreFillers, wholeUtterance, ...(except ? { except } : {}) });
+}
 
 type Judge = (options: PhraseOptions, phrases: PhraseList, windows: FindWindows) => Detect;
 
 const judgePresent: Judge = (options, phrases, windows) => (call) => {
-  if (!options.window) return phrases.find(call, options.role).map((match) => toDetection(match, options));
-  const seen = new Set<string>();
-  const found: Detection[] = [];
-  for (const window of windows(call) ?? []) {
-    for (const match of phrases.find(call, options.role, window)) {
-      const key = `${match.utterance}:${match.start}`;
-      if (!seen.has(key)) found.push(toDetection(match, options));
-      seen.add(key);
-    }
+  const searched = options.window ? (windows(call) ?? []) : null;
+  const matches = new Map<string, PhraseMatch>();
+  for (const window of searched ?? [undefined]) {
+    for (const match of phrases.find(call, options.role, window)) matches.set(`${match.utterance}:${match.start}`, match);
   }
+  const written = [...matches.values()];
+  const heard = new Set((searched ?? [undefined]).flatMap((within) => heardIn(call, phrases, options, within)));
+  const found = [
+    ...written.map((match) => toDetection(call, match, options)),
+    ...[...heard].filter((one) => !written.some((match) => meets(match, one))).map(heardDetection),
+  ];
+  if (found.length === 0 && phrases.has(call.language) && isSpoilt(call, options.role, searched ?? undefined)) return WORDS_DOUBTFUL;
   return found.sort((a, b) => a.startMs - b.startMs);
 };
+
+function heardIn(call: OperatorCall, phrases: PhraseList, { role }: PhraseOptions, within?: Span, orUnknown = false): Hearing[] {
+  return heardOnly(call, phrases, role, { orUnknown, ...(within && { within }) });
+}
 
 const judgeAbsent: Judge = (options, phrases, windows) => (call) => {
   if (!phrases.has(call.language))
@@ -98,12 +114,16 @@ const judgeAbsent: Judge = (options, phrases, windows) => (call) => {
   const found = windows(call);
   if (!found || speechOf(call, options.role).length === 0) return noSpeech(options.role);
   let silent = 0;
+  let hidden = 0;
   const detections: Detection[] = [];
   for (const window of found) {
+    if (phrases.find(call, options.role, window).length > 0 || heardIn(call, phrases, options, window, true).length > 0) continue;
     const utterances = utterancesIn(call, options.role, window);
-    if (utterances.length === 0) silent++;
-    else if (phrases.find(call, options.role, window).length === 0) detections.push(absence(call, options, window, utterances));
+    if (canHide(call, options.role, window)) hidden++;
+    else if (utterances.length === 0) silent++;
+    else detections.push(absence(call, options, window, utterances));
   }
+  if (hidden > 0 && detections.length === 0) return WORDS_DOUBTFUL;
   // A role that speaks where the transcript has not a word: the recogniser failed there, not the agent.
   if (!options.window?.anchor && silent > 0) {
     return { notAssessed: "no-words", detail: "the transcript has no words in the part of the call that is searched" };
@@ -128,19 +148,27 @@ function absence(call: OperatorCall, options: PhraseOptions, window: Span, utter
 const judgeCount: Judge = (options, phrases, windows) => (call) => {
   const found = windows(call);
   if (!found || speechOf(call, options.role).length === 0) return noSpeech(options.role);
-  return found.flatMap((window): Detection[] => {
+  let hidden = false;
+  const detections = found.flatMap((window): Detection[] => {
     const matches = phrases.find(call, options.role, window);
-    const count = options.countOf === "times" ? matches.length : new Set(matches.map(({ phrase }) => phrase)).size;
-    const utterances = utterancesIn(call, options.role, window);
+    const count = countOf(matches, options);
     if (options.minCount !== undefined && count < options.minCount) {
-      const { data, ...rest } = absence(call, options, window, utterances);
+      const heard = heardIn(call, phrases, options, window, true).filter((one) => !matches.some((match) => meets(match, one)));
+      if (countOf([...matches, ...heard], options) >= options.minCount) return [];
+      hidden ||= canHide(call, options.role, window);
+      if (canHide(call, options.role, window)) return [];
+      const { data, ...rest } = absence(call, options, window, utterancesIn(call, options.role, window));
       return [{ ...rest, data: { ...data, kind: "too-few", count, limit: options.minCount } }];
     }
     const head = matches[0];
     const tail = matches.at(-1);
-    if (options.maxCount === undefined || count <= options.maxCount || !head || !tail) return [];
-    const weak = matches.filter((match) => !isWeak(match, options)).length <= options.maxCount;
-    const confidence = matches.reduce((sum, match) => sum + match.confidence, 0) / matches.length;
+    if (options.maxCount === undefined) return [];
+    if (count <= options.maxCount || !head || !tail) {
+      hidden ||= phrases.has(call.language) && isSpoilt(call, options.role, [window]);
+      return [];
+    }
+    const weak = matches.filter((match) => !isWeak(call, match, options)).length <= options.maxCount;
+    const confidence = matches.reduce((sum, match) => sum + checked(call, match).confidence, 0) / matches.length;
     return [
       {
         role: roleOf(options.role),
@@ -153,21 +181,30 @@ const judgeCount: Judge = (options, phrases, windows) => (call) => {
       },
     ];
   });
+  return hidden && detections.length === 0 ? WORDS_DOUBTFUL : detections;
 };
 
-function isWeak(match: PhraseMatch, { minConfidence }: PhraseOptions): boolean {
-  return match.by === "sound" || match.confidence < minConfidence;
+/** How often something was said, or how many different things were. */
+function countOf(said: readonly { readonly phrase: string }[], { countOf }: PhraseOptions): number {
+  return countOf === "times" ? said.length : new Set(said.map(({ phrase }) => phrase)).size;
 }
 
-function toDetection(match: PhraseMatch, options: PhraseOptions): Detection {
+function isWeak(call: OperatorCall, match: PhraseMatch, { minConfidence }: PhraseOptions): boolean {
+  const { confidence, disagrees } = checked(call, match);
+  return match.by === "sound" || disagrees || confidence < minConfidence;
+}
+
+function toDetection(call: OperatorCall, match: PhraseMatch, options: PhraseOptions): Detection {
+  const { confidence, disagrees, data } = checked(call, match);
+  const kind = match.by === "sound" ? "by-sound" : disagrees ? "unconfirmed" : null;
   return {
     role: match.role,
     startMs: match.startMs,
     endMs: match.endMs,
     quote: match.quote,
-    confidence: match.confidence,
-    ...(isWeak(match, options) ? { weak: true } : {}),
-    data: { ...(match.by === "sound" ? { kind: "by-sound" } : {}), phrase: match.phrase, match: match.by },
+    confidence,
+    ...(isWeak(call, match, options) ? { weak: true } : {}),
+    data: { ...(kind && { kind }), phrase: match.phrase, match: match.by, ...data },
   };
 }
 

@@ -2,6 +2,7 @@ import Type from "typebox";
 import { FILLERS } from "../text/fillers.ts";
 import { totalMs } from "../timeline.ts";
 import { defineOperator } from "./define.ts";
+import { isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
 import { NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds } from "./speech.ts";
 import { compileWording, roleOf, whoOption, wordingOption } from "./wording.ts";
 
@@ -47,7 +48,7 @@ export const rate = defineOperator({
       const perMinute = (matches.length * 60_000) / Math.max(speechMs, toMs(minSpeechSeconds));
       const head = matches[0];
       const tail = matches.at(-1);
-      if (!head || !tail || perMinute <= maxPerMinute) return [];
+      if (!head || !tail || perMinute <= maxPerMinute) return list.has(call.language) && isSpoilt(call, role) ? WORDS_DOUBTFUL : [];
       const counts = new Map<string, number>();
       for (const { phrase } of matches) counts.set(phrase, (counts.get(phrase) ?? 0) + 1);
       const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count]) => `${word}×${count}`);

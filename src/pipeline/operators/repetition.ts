@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import type { Detection, Language, Span, Utterance } from "../types.ts";
 import { defineOperator } from "./define.ts";
+import { isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
 import { NO_TRANSCRIPT, toSeconds, utterancesOf } from "./speech.ts";
 import { compileWording, phrasesFor, roleOption, type Wording, wordingOption } from "./wording.ts";
 import { spanOfText, type TextRange } from "./words.ts";
@@ -155,7 +156,7 @@ export const repetition = defineOperator({
           else groups.push([question]);
         }
       }
-      return groups.flatMap((group): Detection[] => {
+      const found = groups.flatMap((group): Detection[] => {
         const telling = group[options.minTimes - 1];
         if (!telling) return [];
         return [
@@ -173,6 +174,7 @@ export const repetition = defineOperator({
           },
         ];
       });
+      return found.length === 0 && isSpoilt(call, options.role) ? WORDS_DOUBTFUL : found;
     };
   },
 });

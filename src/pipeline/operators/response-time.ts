@@ -2,6 +2,7 @@ import Type from "typebox";
 import { clip, gaps, lengthOf, subtract, totalMs, union } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
+import { canHide } from "./hearings.ts";
 import { extentOf, otherRole, SIDES_UNKNOWN, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, WAITING_TONES } from "./waiting.ts";
 import { compileWording, roleOption, wordingOption } from "./wording.ts";
@@ -71,7 +72,7 @@ export const responseTime = defineOperator({
             startMs,
             endMs,
             quote: null,
-            confidence: call.text ? 1 : 0.8,
+            confidence: call.text && !canHide(call, "any", [startMs - toMs(noticeSeconds), startMs]) ? 1 : 0.8,
             data: { waitSeconds: toSeconds(endMs - startMs), limitSeconds: maxSeconds },
           }),
         );

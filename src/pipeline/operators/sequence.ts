@@ -3,9 +3,20 @@ import { CallsiftError } from "../errors.ts";
 import { lengthOf } from "../timeline.ts";
 import type { Detection, Role } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
+import { canHide, heardOnly, isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
 import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds, turnsOf } from "./speech.ts";
 import { waits } from "./waiting.ts";
-import { compileWording, roleOf, roleOption, soundOption, whoOption, wordingOption } from "./wording.ts";
+import {
+  compileWording,
+  type PhraseList,
+  type PhraseMatch,
+  roleOf,
+  roleOption,
+  soundOption,
+  type Who,
+  whoOption,
+  wordingOption,
+} from "./wording.ts";
 
 const Options = Type.Object(
   {
@@ -98,6 +109,10 @@ export const sequence = defineOperator({
     "out-of-order": { zh: "步骤顺序颠倒：{step} 应在 {after} 之后", en: "out of order: {step} belongs after {after}" },
   },
   prepare: (options) => (options.mode === "reply" ? prepareReply(options) : prepareSteps(options)),
+  listensFor({ mode, reply, steps }) {
+    const lists = mode === "reply" ? (reply ? [reply] : []) : (steps ?? []);
+    return lists.map((list) => ({ purpose: "missing", phrases: compileReply(list).phrases }));
+  },
 });
 
 /** A step that was taken, and when. */
@@ -115,12 +130,17 @@ interface Trigger {
   readonly weak: boolean;
 }
 
+/** What must be said, compiled. */
+function compileReply({ phrases, sound, except }: Pick<NonNullable<SequenceOptions["reply"]>, "phrases" | "sound" | "except">): PhraseList {
+  return compileWording(phrases, { sound, ...(except ? { except } : {}) });
+}
+
 function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds, once }: SequenceOptions): Detect {
   if (!reply) throw new CallsiftError("rules/invalid", 'mode "reply": expected reply, got none');
   if (!trigger && !wait) throw new CallsiftError("rules/invalid", 'mode "reply": expected a trigger or a wait, got neither');
   const asking =
     trigger && compileWording(trigger.phrases, { sound: trigger.sound, ...(trigger.except ? { except: trigger.except } : {}) });
-  const answering = compileWording(reply.phrases, { sound: reply.sound, ...(reply.except ? { except: reply.except } : {}) });
+  const answering = compileReply(reply);
 
   const triggersOf = (call: OperatorCall): Trigger[] => {
     const said = asking && trigger ? asking.find(call, trigger.role).map((match) => ({ ...match, weak: match.by === "sound" })) : [];
@@ -135,8 +155,9 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds, once }
     if (!answering.has(call.language))
       return { notAssessed: "no-wording", detail: `the rule lists no phrases for language "${call.language}"` };
     const turns = turnsOf(call, reply.role);
-    const replies = answering.find(call, reply.role);
+    const replies = [...answering.find(call, reply.role), ...heardOnly(call, answering, reply.role, { orUnknown: true })];
     const found: Detection[] = [];
+    let hidden = trigger !== undefined && isSpoilt(call, trigger.role);
     let judgedUntilMs = 0;
     for (const asked of triggersOf(call)) {
       if (once && found.length > 0) break;
@@ -149,6 +170,10 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds, once }
       const untilMs = Math.min(last.endMs, withinSeconds === undefined ? Number.POSITIVE_INFINITY : asked.endMs + toMs(withinSeconds));
       if (replies.some(({ startMs }) => startMs >= asked.startMs && startMs <= untilMs)) continue;
       judgedUntilMs = untilMs;
+      if (canHide(call, reply.role, [asked.startMs, Math.max(untilMs, asked.startMs + 1)])) {
+        hidden = true;
+        continue;
+      }
       found.push({
         role: reply.role,
         startMs: asked.startMs,
@@ -162,22 +187,27 @@ function prepareReply({ trigger, wait, reply, withinTurns, withinSeconds, once }
             : { kind: "no-reply", turns: due.length, trigger: asked.quote },
       });
     }
-    return found;
+    return hidden && found.length === 0 ? WORDS_DOUBTFUL : found;
   };
 }
 
 function prepareSteps({ steps, inOrder }: SequenceOptions): Detect {
   if (!steps) throw new CallsiftError("rules/invalid", 'mode "steps": expected steps, got none');
-  const compiled = steps.map(({ name, role, phrases, sound }) => ({ name, role, list: compileWording(phrases, { sound }) }));
+  const compiled = steps.map(({ name, role, phrases, sound }) => ({ name, role, list: compileReply({ phrases, sound }) }));
   return (call) => {
     if (!call.text) return NO_TRANSCRIPT;
     const found: Detection[] = [];
+    let hidden = false;
     let before: Step = { name: "", startMs: 0 };
     for (const { name, role, list } of compiled) {
       const speech = extentOf(speechOf(call, role));
       if (!speech) return noSpeech(role);
-      const taken = list.find(call, role);
+      const taken = stepsTaken(call, list, role);
       const head = taken[0];
+      if (!head && canHide(call, role, [0, call.durationMs])) {
+        hidden = true;
+        continue;
+      }
       if (!head) {
         found.push({
           role: roleOf(role),
@@ -204,6 +234,17 @@ function prepareSteps({ steps, inOrder }: SequenceOptions): Detect {
       }
       before = { name, startMs: inTurn?.startMs ?? dueMs };
     }
-    return found.sort((a, b) => a.startMs - b.startMs);
+    return hidden && found.length === 0 ? WORDS_DOUBTFUL : found.sort((a, b) => a.startMs - b.startMs);
   };
+}
+
+/** Where a step was taken: as written, or as heard in the sound alone, which is weak evidence of its place. */
+function stepsTaken(
+  call: OperatorCall,
+  list: PhraseList,
+  role: Who,
+): Pick<PhraseMatch, "startMs" | "endMs" | "quote" | "confidence" | "by">[] {
+  const heard = heardOnly(call, list, role, { orUnknown: true });
+  const taken = heard.map(({ startMs, endMs, written }) => ({ startMs, endMs, quote: written, confidence: 0.5, by: "sound" as const }));
+  return [...list.find(call, role), ...taken].sort((a, b) => a.startMs - b.startMs);
 }

@@ -2,6 +2,7 @@ import Type from "typebox";
 import { lengthOf, subtract } from "../timeline.ts";
 import type { Detection, Span } from "../types.ts";
 import { defineOperator } from "./define.ts";
+import { canHide } from "./hearings.ts";
 import { allSpeech, noSpeech, toMs, toneSpans, toSeconds } from "./speech.ts";
 import { HOLD_NOTICES, holdNotices, NOT_HOLD_NOTICES, quietSpans, WAITING_TONES } from "./waiting.ts";
 import { compileWording, whoOption, wordingOption } from "./wording.ts";
@@ -47,8 +48,8 @@ export const silence = defineOperator({
             startMs,
             endMs,
             quote: null,
-            // Without words a hold notice can't be ruled out.
-            confidence: call.text ? 1 : 0.8,
+            // Without words that are sure a hold notice can't be ruled out.
+            confidence: call.text && !canHide(call, noticeRole, [startMs - toMs(noticeSeconds), startMs]) ? 1 : 0.8,
             data: { silenceSeconds: toSeconds(endMs - startMs), limitSeconds: minSeconds },
           }),
         );

@@ -63,6 +63,8 @@ export interface PhraseList {
   find(call: OperatorCall, who: Who, window?: Span): PhraseMatch[];
   /** Whether the list has any phrase for calls of that language. */
   has(language: Language): boolean;
+  /** The phrases for calls of that language, compiled. */
+  phrases(language: Language): readonly CompiledPhrase[];
 }
 
 export interface WordingMatch {
@@ -103,6 +105,7 @@ export function compileWording(wording: Wording, match: WordingMatch = {}): Phra
   };
   return {
     has: (language) => phrasesFor(wording, language).length > 0,
+    phrases: phrasesOf,
     find(call, who, window) {
       const { text } = call;
       if (!text) return [];

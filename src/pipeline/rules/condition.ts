@@ -2,6 +2,7 @@ import { isUnjudged, type OperatorCall } from "../operators/define.ts";
 import type { Detection } from "../types.ts";
 import { lack, type Unknown } from "./needs.ts";
 import { type CompiledCondition, leaves } from "./policy.ts";
+import { withShortTurns } from "./short-turns.ts";
 
 /** A detection, and what is needed to make a finding of it. */
 export interface Hit {
@@ -34,7 +35,10 @@ function askOperator(leaf: Extract<CompiledCondition, { kind: "operator" }>, cal
     return { holds: null, unknown: { reason: answer.notAssessed, ...(answer.detail !== undefined && { detail: answer.detail }) } };
   }
   const byRole = leaf.needs.includes("roles") || leaf.needs.includes("sides");
-  const hits = answer.map((detection) => ({ detection, operator: leaf.operator, byRole: byRole || detection.role !== null }));
+  const hits = answer.map((detection) => {
+    const ofRole = byRole || detection.role !== null;
+    return { detection: ofRole ? withShortTurns(call, detection) : detection, operator: leaf.operator, byRole: ofRole };
+  });
   return hits.length > 0 ? { holds: true, hits } : NO;
 }
 

@@ -21,14 +21,18 @@ export function messageTable(
   };
 }
 
+/** Kinds that a rule's own wording would not be true of: it says that something was said. */
+const NOT_SURELY_SAID: readonly string[] = ["heard", "unconfirmed"];
+
 /**
  * What a finding says, in the reader's language. `{name}` in a template takes the finding's datum of that name; `{quote}`, `{role}`,
  * `{start}`, `{end}` (m:ss), `{seconds}` (its length) and `{confidence}` (per cent) are always there, unless the data name them too.
  */
 export function renderFinding(finding: Finding, { operators, rules = {} }: MessageTable, language: Language): string {
   const ofOperator = ownEntry(operators, finding.operator);
-  const template =
-    ownEntry(rules, finding.rule) ?? (ofOperator && (ownEntry(ofOperator, String(finding.data.kind ?? "found")) ?? ofOperator.found));
+  const kind = String(finding.data.kind ?? "found");
+  const ofRule = NOT_SURELY_SAID.includes(kind) ? undefined : ownEntry(rules, finding.rule);
+  const template = ofRule ?? (ofOperator && (ownEntry(ofOperator, kind) ?? ofOperator.found));
   return template ? renderTemplate(template[language], finding, language) : finding.rule;
 }
 

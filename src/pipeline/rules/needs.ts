@@ -24,6 +24,7 @@ export const REASONS = {
   "no-agent-speech": { zh: "坐席没有说话", en: "The agent never speaks" },
   "no-customer-speech": { zh: "客户没有说话", en: "The customer never speaks" },
   "no-words": { zh: "该段通话没有转写文本", en: "The transcript has no words in that part of the call" },
+  "words-doubtful": { zh: "识别的文字不可靠", en: "The recogniser is not sure of its words" },
   "no-wording": { zh: "规则没有该语言的用语", en: "The rule lists no phrases in the call's language" },
   "too-little-speech": { zh: "讲话太少，无法判断", en: "Too little speech to judge by" },
   "no-metadata": { zh: "元数据中没有该字段", en: "The metadata lack the field" },

@@ -1,6 +1,6 @@
 import Value from "typebox/value";
 import { CallsiftError } from "../errors.ts";
-import type { Detect, Need, Operator } from "../operators/define.ts";
+import type { Detect, Listened, Need, Operator } from "../operators/define.ts";
 import { OPERATORS } from "../operators/index.ts";
 import type { Form } from "../scoring/schema.ts";
 import type { Language, ProblemCode, Role, Severity } from "../types.ts";
@@ -18,6 +18,8 @@ export type CompiledCondition =
       /** The side that the options name, if they do. */
       readonly role: Role | null;
       readonly detect: Detect;
+      /** Read from the options when a recogniser first asks. */
+      readonly listensFor: () => readonly Listened[];
     }
   | { readonly kind: "any"; readonly parts: readonly CompiledCondition[] }
   | { readonly kind: "all"; readonly parts: readonly CompiledCondition[]; readonly withinMs: number | null }
@@ -163,7 +165,7 @@ function compileCondition(condition: Condition, path: string, compiler: Compiler
   };
 }
 
-const NOTHING: Leaf = { kind: "operator", operator: "none", needs: [], unfitFor: [], role: null, detect: () => [] };
+const NOTHING: Leaf = { kind: "operator", operator: "none", needs: [], unfitFor: [], role: null, detect: () => [], listensFor: () => [] };
 
 function compileOperator(
   condition: Extract<Condition, { operator: string }>,
@@ -192,6 +194,7 @@ function compileOperator(
         unfitFor: operator.unfitFor(options),
         role: role === "agent" || role === "customer" ? role : null,
         detect: operator.prepare(options),
+        listensFor: () => operator.listensFor?.(options) ?? [],
       },
       canonical: { operator: operator.id, options },
     };
