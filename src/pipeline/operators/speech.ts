@@ -18,13 +18,15 @@ export const utterancesOf = oncePerCall((call, who): readonly Utterance[] => {
   return who === "any" ? utterances : utterances.filter(({ role }) => role === who);
 });
 
-/** Speech of that side, disjoint and ascending: as heard where the sides are apart, else where the transcript says that it spoke. */
+/** Speech of that side, disjoint and ascending: as heard where the sides are apart, else where the transcript says that it spoke, in whatever words. */
 export const speechOf = oncePerCall((call, who): readonly Span[] => {
   if (who === "any") {
     const heard = allSpeech(call);
     if (heard.length > 0) return heard;
   } else if (call.speech) return union(call.speech[who]);
-  return union(utterancesOf(call, who).map(({ startMs, endMs }): Span => [startMs, endMs]));
+  const doubtful = "utterances" in call.transcript ? (call.transcript.doubtful ?? []) : [];
+  const own = doubtful.filter(({ role, doubt }) => (who === "any" || role === who) && doubt !== "no-speech" && doubt !== "credits");
+  return union([...utterancesOf(call, who), ...own].map(({ startMs, endMs }): Span => [startMs, endMs]));
 });
 
 /** Time in which anybody speaks, on whichever channel. */
