@@ -1,0 +1,311 @@
+import { createGraph, type GraphBuilder } from "../onnx/build.ts";
+import type { Variable } from "./ctranslate2.ts";
+import { BINS, melFilters, WINDOW } from "./mel-filters.ts";
+
+/**
+ * How the linear layers are computed. `float32`: as the weights are. `signed`, `unsigned`: weights in 8 bits of that sign, one scale an output;
+ * signed only for CPUs with VNNI or AMX, elsewhere onnxruntime's signed kernel saturates. `blocks`: weights in 8 bits, one scale for 32 of them, and
+ * the sound's values likewise: as exact as float16.
+ */
+export type Arithmetic = "float32" | "signed" | "unsigned" | "blocks";
+
+/** Sizes of one Whisper, as its variables' shapes give them. */
+export interface WhisperSizes {
+  readonly mels: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly encoderLayers: number;
+  readonly decoderLayers: number;
+  readonly vocabulary: number;
+  /** Positions of the encoder: 1500 for 30 s. */
+  readonly soundPositions: number;
+  /** Positions of the decoder. */
+  readonly textPositions: number;
+}
+
+/** Width of one attention head in every Whisper. */
+export const HEAD = 64;
+/** Weights that share a scale in `blocks`. */
+const BLOCK = 32;
+const SMALL_BLOCK = 16;
+
+/** What a graph is made from. */
+export interface GraphSource {
+  readonly sizes: WhisperSizes;
+  readonly variables: ReadonlyMap<string, Variable>;
+  /** Name of the weights file beside the graph. */
+  readonly file: string;
+  /** Layer and head of each attention head whose weights tell times. */
+  readonly alignmentHeads: readonly (readonly [layer: number, head: number])[];
+}
+
+/** The layers that both graphs are made of; `x` is always [batch, positions, width]. */
+function createLayers({ variables, file }: GraphSource, arithmetic: Arithmetic) {
+  const graph = createGraph();
+  const { op } = graph;
+
+  function raw(name: string): string {
+    const { type, shape, offset, length } = variables.get(name) as Variable;
+    return graph.external(name, type, shape, { file, offset, length });
+  }
+
+  /** The variable in float32; weights that CTranslate2 keeps in 8 bits have a scale for each row. */
+  function value(name: string): string {
+    const variable = variables.get(name) as Variable;
+    if (variable.type === "float32") return raw(name);
+    const float = op("Cast", [raw(name)], { attributes: { to: 1 } });
+    if (variable.type !== "int8") return float;
+    const scale = value(`${name}_scale`);
+    return op("Div", [float, op("Unsqueeze", [scale, graph.integers([-1])])]);
+  }
+
+  /** The variable as the embedding of tokens is looked up in: not all of it in float32. */
+  function rows(name: string, indices: string): string {
+    const variable = variables.get(name) as Variable;
+    const taken = op("Cast", [op("Gather", [raw(name), indices])], { attributes: { to: 1 } });
+    if (variable.type !== "int8") return taken;
+    const scale = op("Cast", [op("Gather", [raw(`${name}_scale`), indices])], { attributes: { to: 1 } });
+    return op("Div", [taken, op("Unsqueeze", [scale, graph.integers([-1])])]);
+  }
+
+  /** `x` · `weight`ᵀ + `bias`; the weight is [outputs, inputs] in float32. */
+  function product(x: string, weight: string, [outputs, inputs]: readonly [number, number], bias?: string): string {
+    const plus = (sum: string) => (bias ? op("Add", [sum, bias]) : sum);
+    if (arithmetic === "float32") return plus(op("MatMul", [x, op("Transpose", [weight], { attributes: { perm: [1, 0] } })]));
+    if (arithmetic === "blocks") {
+      const size = inputs % BLOCK === 0 ? BLOCK : SMALL_BLOCK;
+      const blocks = op("Reshape", [weight, graph.integers([outputs, inputs / size, size])]);
+      const peak = op("ReduceMax", [op("Abs", [blocks])], { attributes: { axes: [2], keepdims: 1 } });
+      const scale = op("Div", [op("Max", [peak, graph.float(1e-9)]), graph.float(127)]);
+      const levels = op("Add", [op("Round", [op("Div", [blocks, scale])]), graph.float(128)]);
+      return op(
+        "MatMulNBits",
+        [
+          x,
+          op("Cast", [levels], { attributes: { to: 2 } }),
+          op("Reshape", [scale, graph.integers([outputs, inputs / size])]),
+          "",
+          "",
+          ...(bias ? [bias] : []),
+        ],
+        { domain: "com.microsoft", attributes: { K: inputs, N: outputs, bits: 8, block_size: size, accuracy_level: 4 } },
+      );
+    }
+    const peak = op("ReduceMax", [op("Abs", [weight])], { attributes: { axes: [1], keepdims: 1 } });
+    const scale = op("Div", [op("Max", [peak, graph.float(1e-9)]), graph.float(127)]);
+    const levels = op("Round", [op("Div", [weight, scale])]);
+    const isSigned = arithmetic === "signed";
+    const bytes = op("Cast", [isSigned ? levels : op("Add", [levels, graph.float(128)])], { attributes: { to: isSigned ? 3 : 2 } });
+    const [quantised, step, zero] = graph.ops("DynamicQuantizeLinear", [x], 3) as [string, string, string];
+    const sums = op("MatMulInteger", [
+      quantised,
+      op("Transpose", [bytes], { attributes: { perm: [1, 0] } }),
+      zero,
+      ...(isSigned ? [] : [graph.byte("uint8", 128)]),
+    ]);
+    const scales = op("Mul", [step, op("Reshape", [scale, graph.integers([-1])])]);
+    return plus(op("Mul", [op("Cast", [sums], { attributes: { to: 1 } }), scales]));
+  }
+
+  /** A linear layer; of a fused one only the outputs `from`–`to`. */
+  function linear(x: string, prefix: string, part?: readonly [from: number, to: number]): string {
+    const [outputs, inputs] = (variables.get(`${prefix}/weight`) as Variable).shape as [number, number];
+    const weight = value(`${prefix}/weight`);
+    const bias = value(`${prefix}/bias`);
+    if (!part) return product(x, weight, [outputs, inputs], bias);
+    const cut = (whole: string) => op("Slice", [whole, graph.integers([part[0]]), graph.integers([part[1]]), graph.integers([0])]);
+    return product(x, cut(weight), [part[1] - part[0], inputs], cut(bias));
+  }
+
+  function norm(x: string, prefix: string): string {
+    return op("LayerNormalization", [x, value(`${prefix}/gamma`), value(`${prefix}/beta`)], {
+      attributes: { axis: -1, epsilon: { float: 1e-5 } },
+    });
+  }
+
+  const gelu = (x: string) => op("Gelu", [x], { domain: "com.microsoft" });
+  const add = (a: string, b: string) => op("Add", [a, b]);
+
+  function feedForward(x: string, prefix: string): string {
+    const inner = gelu(linear(norm(x, `${prefix}/ffn/layer_norm`), `${prefix}/ffn/linear_0`));
+    return add(x, linear(inner, `${prefix}/ffn/linear_1`));
+  }
+
+  /** [batch, positions, width] to [batch, heads, positions, 64]. */
+  function split(x: string, heads: number): string {
+    return op("Transpose", [op("Reshape", [x, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm: [0, 2, 1, 3] } });
+  }
+
+  /** The other way round. */
+  function join(x: string, heads: number): string {
+    return op("Reshape", [op("Transpose", [x], { attributes: { perm: [0, 2, 1, 3] } }), graph.integers([0, 0, heads * HEAD])]);
+  }
+
+  return { graph, raw, value, rows, product, linear, norm, gelu, add, feedForward, split, join };
+}
+
+/**
+ * The encoder with the log-mel before it. Inputs: `sums`, `differences` [frames, 200]: of each window x of 400 samples, x[n] ± x[400 - n] for n from 1 to 200, the
+ * middle counted once (log-mel.ts). An even number of frames. Outputs for each layer of the decoder: `cross_k_N` [1, heads, 64, frames / 2] and `cross_v_N`
+ * [1, heads, frames / 2, 64].
+ */
+export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8Array {
+  const { sizes } = source;
+  const { graph, value, product, linear, norm, gelu, add, feedForward } = createLayers(source, arithmetic);
+  const { op } = graph;
+  const { width, heads, mels } = sizes;
+
+  const mel = logMel(graph, mels);
+  // Both convolutions are of 3 frames, with one of zeros before and after; here they are products over neighbouring frames.
+  const zero = graph.floats(new Float32Array(mels), [1, mels]);
+  const padded = op("Concat", [zero, mel, zero], { attributes: { axis: 0 } });
+  const shifted = (from: number, end: number) => op("Slice", [padded, graph.integers([from]), graph.integers([end]), graph.integers([0])]);
+  const triples = op("Concat", [shifted(0, -2), shifted(1, -1), shifted(2, 2 ** 31 - 1)], { attributes: { axis: 1 } });
+  const kernel = (name: string, inputs: number) =>
+    op("Reshape", [op("Transpose", [value(name)], { attributes: { perm: [0, 2, 1] } }), graph.integers([width, 3 * inputs])]);
+  const first = gelu(product(triples, kernel("encoder/conv1/weight", mels), [width, 3 * mels], value("encoder/conv1/bias")));
+  // The second takes every other frame: 2t - 1, 2t, 2t + 1.
+  const pairs = op("Reshape", [first, graph.integers([-1, 2 * width])]);
+  const odd = op("Slice", [pairs, graph.integers([width]), graph.integers([2 * width]), graph.integers([1])]);
+  const before = op(
+    "Concat",
+    [graph.floats(new Float32Array(width), [1, width]), op("Slice", [odd, graph.integers([0]), graph.integers([-1]), graph.integers([0])])],
+    { attributes: { axis: 0 } },
+  );
+  const windows = op("Concat", [before, pairs], { attributes: { axis: 1 } });
+  const second = gelu(product(windows, kernel("encoder/conv2/weight", width), [width, 3 * width], value("encoder/conv2/bias")));
+  const count = op("Slice", [op("Shape", [second]), graph.integers([0]), graph.integers([1])]);
+  const positions = op("Slice", [value("encoder/position_encodings/encodings"), graph.integers([0]), count, graph.integers([0])]);
+  let x = op("Unsqueeze", [add(second, positions), graph.integers([0])]);
+
+  const attend = (q: string, k: string, v: string) =>
+    op("MultiHeadAttention", [q, k, v], { domain: "com.microsoft", attributes: { num_heads: heads, scale: { float: HEAD ** -0.5 } } });
+  for (let layer = 0; layer < sizes.encoderLayers; layer++) {
+    const prefix = `encoder/layer_${layer}`;
+    const all = linear(norm(x, `${prefix}/self_attention/layer_norm`), `${prefix}/self_attention/linear_0`);
+    const [q, k, v] = graph.ops("Split", [all, graph.integers([width, width, width])], 3, { attributes: { axis: -1 } }) as [
+      string,
+      string,
+      string,
+    ];
+    x = add(x, linear(attend(q, k, v), `${prefix}/self_attention/linear_1`));
+    x = feedForward(x, prefix);
+  }
+  x = norm(x, "encoder/layer_norm");
+  for (let layer = 0; layer < sizes.decoderLayers; layer++) {
+    const all = linear(x, `decoder/layer_${layer}/attention/linear_1`);
+    const [k, v] = graph.ops("Split", [all, graph.integers([width, width])], 2, { attributes: { axis: -1 } }) as [string, string];
+    for (const [name, half, perm] of [
+      ["cross_k", k, [0, 2, 3, 1]],
+      ["cross_v", v, [0, 2, 1, 3]],
+    ] as const) {
+      const apart = op("Reshape", [half, graph.integers([0, 0, heads, HEAD])]);
+      const shape = name === "cross_k" ? [1, heads, HEAD, "t"] : [1, heads, "t", HEAD];
+      graph.output(`${name}_${layer}`, op("Transpose", [apart], { attributes: { perm } }), "float32", shape);
+    }
+  }
+  return graph.encode("encoder");
+}
+
+/** Whisper's log-mel [frames, mels] of the folded windows. */
+function logMel(graph: GraphBuilder, mels: number): string {
+  const { op } = graph;
+  const half = WINDOW / 2;
+  const cosines = new Float32Array(half * BINS);
+  const sines = new Float32Array(half * BINS);
+  for (let n = 1; n <= half; n++) {
+    const hann = 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / WINDOW);
+    for (let bin = 0; bin < BINS; bin++) {
+      // The angle is reduced before, so that it is exact.
+      const angle = (2 * Math.PI * ((n * bin) % WINDOW)) / WINDOW;
+      cosines[(n - 1) * BINS + bin] = hann * Math.cos(angle);
+      sines[(n - 1) * BINS + bin] = n === half ? 0 : hann * Math.sin(angle);
+    }
+  }
+  const real = op("MatMul", [graph.input("sums", "float32", ["frames", half]), graph.floats(cosines, [half, BINS])]);
+  const imaginary = op("MatMul", [graph.input("differences", "float32", ["frames", half]), graph.floats(sines, [half, BINS])]);
+  const power = op("Add", [op("Mul", [real, real]), op("Mul", [imaginary, imaginary])]);
+  const mel = op("MatMul", [power, graph.floats(melFilters(mels), [BINS, mels])]);
+  const bels = op("Mul", [op("Log", [op("Max", [mel, graph.float(1e-10)])]), graph.float(Math.LOG10E)]);
+  const loudest = op("ReduceMax", [bels], { attributes: { keepdims: 0 } });
+  const clipped = op("Max", [bels, op("Sub", [loudest, graph.float(8)])]);
+  return op("Add", [op("Mul", [clipped, graph.float(0.25)]), graph.float(1)]);
+}
+
+/**
+ * The decoder. Inputs: `tokens` [1, n]; `past` [1], how many went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added
+ * to what follows (0, or far below); `targets` [m], tokens whose logit is wanted; for each layer `self_k_N`, `self_v_N` [1, past, width] of the tokens before, and the
+ * encoder's `cross_k_N`, `cross_v_N`. Outputs: `best` [m], the likeliest next token, and its `best_logit`; `total` [m], the logarithm of the sum of all
+ * exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention` [1,
+ * alignment heads, n, t].
+ */
+export function decoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8Array {
+  const { sizes, alignmentHeads } = source;
+  const { graph, raw, value, rows, product, linear, norm, add, feedForward, split, join } = createLayers(source, arithmetic);
+  const { op } = graph;
+  const { width, heads, vocabulary } = sizes;
+
+  const tokens = graph.input("tokens", "int64", [1, "n"]);
+  const past = graph.input("past", "int64", [1]);
+  const asked = graph.input("rows", "int64", ["m"]);
+  const ban = graph.input("ban", "float32", [vocabulary]);
+  const targets = graph.input("targets", "int64", ["m"]);
+
+  const count = op("Slice", [op("Shape", [tokens]), graph.integers([1]), graph.integers([2])]);
+  const end = op("Add", [past, count]);
+  const positions = op("Cast", [op("Slice", [raw("decoder/position_encodings/encodings"), past, end, graph.integers([0])])], {
+    attributes: { to: 1 },
+  });
+  let x = add(rows("decoder/embeddings/weight", tokens), positions);
+
+  const scalar = (one: string) => op("Squeeze", [one, graph.integers([0])]);
+  const range = (from: string, to: string, axis: number) =>
+    op("Unsqueeze", [op("Range", [from, to, graph.integer(1)]), graph.integers([axis])]);
+  const seen = op("LessOrEqual", [range(graph.integer(0), scalar(end), 0), range(scalar(past), scalar(end), 1)]);
+  const mask = op("Where", [seen, graph.float(0), graph.float(-1e9)]);
+
+  const scale = graph.float(HEAD ** -0.5);
+  const attention: string[] = [];
+  for (let layer = 0; layer < sizes.decoderLayers; layer++) {
+    const prefix = `decoder/layer_${layer}`;
+    const all = linear(norm(x, `${prefix}/self_attention/layer_norm`), `${prefix}/self_attention/linear_0`);
+    const [q, newK, newV] = graph.ops("Split", [all, graph.integers([width, width, width])], 3, { attributes: { axis: -1 } }) as [
+      string,
+      string,
+      string,
+    ];
+    graph.output(`new_k_${layer}`, newK, "float32", [1, "n", width]);
+    graph.output(`new_v_${layer}`, newV, "float32", [1, "n", width]);
+    const k = op("Concat", [graph.input(`self_k_${layer}`, "float32", [1, "past", width]), newK], { attributes: { axis: 1 } });
+    const v = op("Concat", [graph.input(`self_v_${layer}`, "float32", [1, "past", width]), newV], { attributes: { axis: 1 } });
+    const keys = op("Transpose", [op("Reshape", [k, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm: [0, 2, 3, 1] } });
+    const scores = op("Add", [op("MatMul", [op("Mul", [split(q, heads), scale]), keys]), mask]);
+    const read = op("MatMul", [op("Softmax", [scores], { attributes: { axis: -1 } }), split(v, heads)]);
+    x = add(x, linear(join(read, heads), `${prefix}/self_attention/linear_1`));
+
+    const asking = split(linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), heads);
+    const crossK = graph.input(`cross_k_${layer}`, "float32", [1, heads, HEAD, "t"]);
+    const crossV = graph.input(`cross_v_${layer}`, "float32", [1, heads, "t", HEAD]);
+    const weights = op("Softmax", [op("MatMul", [op("Mul", [asking, scale]), crossK])], { attributes: { axis: -1 } });
+    const mine = alignmentHeads.filter(([of]) => of === layer).map(([, head]) => head);
+    if (mine.length > 0) attention.push(op("Gather", [weights, graph.integers(mine)], { attributes: { axis: 1 } }));
+    x = add(x, linear(join(op("MatMul", [weights, crossV]), heads), `${prefix}/attention/linear_2`));
+    x = feedForward(x, prefix);
+  }
+  graph.output("attention", op("Concat", attention, { attributes: { axis: 1 } }), "float32", [1, alignmentHeads.length, "n", "t"]);
+
+  const wanted = op("Squeeze", [op("Gather", [x, asked], { attributes: { axis: 1 } }), graph.integers([0])]);
+  const logits = product(norm(wanted, "decoder/layer_norm"), value("decoder/embeddings/weight"), [vocabulary, width]);
+  const allowed = op("Add", [logits, ban]);
+  const best = op("ArgMax", [allowed], { attributes: { axis: 1, keepdims: 1 } });
+  const last = graph.integers([1]);
+  const top = op("GatherElements", [allowed, best], { attributes: { axis: 1 } });
+  const sum = op("ReduceSum", [op("Exp", [op("Sub", [allowed, top])]), last], { attributes: { keepdims: 0 } });
+  graph.output("logits", logits, "float32", ["m", vocabulary]);
+  graph.output("best", op("Squeeze", [best, last]), "int64", ["m"]);
+  graph.output("best_logit", op("Squeeze", [top, last]), "float32", ["m"]);
+  graph.output("total", op("Add", [op("Log", [sum]), op("Squeeze", [top, last])]), "float32", ["m"]);
+  const picked = op("GatherElements", [logits, op("Unsqueeze", [targets, last])], { attributes: { axis: 1 } });
+  graph.output("target_logit", op("Squeeze", [picked, last]), "float32", ["m"]);
+  return graph.encode("decoder");
+}

@@ -1,0 +1,75 @@
+import type { EncodedSound, Networks } from "./sessions.ts";
+
+/** What the likeliest tokens, one after another, were. */
+export interface Decoded {
+  /** Of the text, without the end. */
+  readonly tokens: readonly number[];
+  /** Natural logarithms, one a token. */
+  readonly logProbabilities: readonly number[];
+  /** Of the end after the last; null where the length limit came first. */
+  readonly endLogProbability: number | null;
+  /** What the alignment heads looked at when each token, and the end, was chosen: [heads, positions] each. */
+  readonly attention: readonly Float32Array[];
+  /** 0–1, at the start of the transcript. */
+  readonly noSpeech: number;
+}
+
+/** What is asked of one decoding. */
+export interface GreedyOptions {
+  /** Everything before the text: a prompt or not, then start, language, task. */
+  readonly opening: readonly number[];
+  /** Tokens of text at most. */
+  readonly most: number;
+  readonly start: number;
+  readonly noSpeech: number;
+  readonly end: number;
+  /** Bans for the first token and for all others. */
+  readonly firstBan: ReturnType<Networks["ban"]>;
+  readonly ban: ReturnType<Networks["ban"]>;
+  /** Asked before each token: whether to give up. */
+  readonly isStopped: () => boolean;
+}
+
+/** Decodes greedily: at each place the likeliest token that is allowed. null where it was stopped. */
+export async function decodeGreedily(networks: Networks, sound: EncodedSound, options: GreedyOptions): Promise<Decoded | null> {
+  const { opening, most, end, ban, isStopped } = options;
+  const reading = networks.startReading(sound, opening.length + most);
+  const startAt = opening.indexOf(options.start);
+  const rows = [startAt, opening.length - 1];
+  let next = await reading.read(opening, { rows, ban: options.firstBan, logits: true });
+  const noSpeech = probabilityOf(options.noSpeech, (next.logits as Float32Array).subarray(0, (next.logits as Float32Array).length / 2));
+  const tokens: number[] = [];
+  const logProbabilities: number[] = [];
+  const attention: Float32Array[] = [lastRow(next.attention, opening.length, sound.positions)];
+  for (;;) {
+    const token = next.best.at(-1) as number;
+    const logProbability = next.bestLogProbabilities.at(-1) as number;
+    if (token === end) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech };
+    tokens.push(token);
+    logProbabilities.push(logProbability);
+    if (tokens.length >= most) return { tokens, logProbabilities, endLogProbability: null, attention, noSpeech };
+    if (isStopped()) return null;
+    next = await reading.read([token], { ban });
+    attention.push(next.attention);
+  }
+}
+
+/** Softmax of one logit. */
+function probabilityOf(token: number, logits: Float32Array): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) if (logit > top) top = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - top);
+  return Math.exp((logits[token] as number) - top) / sum;
+}
+
+/** The last token's part of [heads, tokens, positions]. */
+function lastRow(attention: Float32Array, tokens: number, positions: number): Float32Array {
+  const heads = attention.length / (tokens * positions);
+  const row = new Float32Array(heads * positions);
+  for (let head = 0; head < heads; head++) {
+    const at = (head * tokens + tokens - 1) * positions;
+    row.set(attention.subarray(at, at + positions), head * positions);
+  }
+  return row;
+}

@@ -1,0 +1,81 @@
+import { availableParallelism } from "node:os";
+import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
+import { CallsiftError } from "../../errors.ts";
+import type { AsrEngine } from "../port.ts";
+import { RECOGNISER_RATE, type Recogniser, type RecogniserOptions } from "../recogniser.ts";
+import { readWhisperFolder } from "./inspect.ts";
+import { createLanes } from "./lanes.ts";
+
+export { inspectWhisper, type WhisperFacts } from "./inspect.ts";
+
+/** What is said of the engine where engines are listed. */
+export const whisperEngine = {
+  name: "whisper",
+  license: "MIT",
+  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
+} as const satisfies Omit<AsrEngine, "open">;
+
+export interface WhisperOptions extends RecogniserOptions {
+  /** What Chinese text is made to follow on from: it then comes in simplified characters, with punctuation. null: nothing. */
+  readonly prompt?: string | null;
+}
+
+/** Raised by hand whenever the decoding would give other text for the same sound. */
+const VERSION = 1;
+/** Whisper hears 30 s at once, the second of zeros after the piece among them. */
+const MAX_PIECE_MS = 28_000;
+const PROMPT = "以下是普通话的句子。";
+
+/**
+ * Opens a Whisper in CTranslate2's format.
+ *
+ * @throws CallsiftError `weights/missing`, `weights/damaged`, `weights/foreign`, `aborted`
+ */
+export async function openWhisper({
+  folder,
+  lanes = availableParallelism(),
+  prompt = PROMPT,
+  signal,
+}: WhisperOptions): Promise<Recogniser> {
+  if (signal?.aborted) throw new CallsiftError("aborted", "stopped on request before the recogniser was open");
+  const { model, weightsBytes } = await readWhisperFolder(folder);
+  const places = Math.max(1, Math.floor(lanes));
+  const threads = createLanes(() => startWorker({ folder, prompt }), places);
+  const whenAborted = () => void threads[Symbol.asyncDispose]();
+  signal?.addEventListener("abort", whenAborted, { once: true });
+  try {
+    await threads.open();
+  } catch (error) {
+    if (signal?.aborted) throw new CallsiftError("aborted", "stopped on request before the recogniser was open", { cause: error });
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", whenAborted);
+  }
+  return {
+    name: whisperEngine.name,
+    model,
+    recipe: `whisper/${VERSION} ${model}@${weightsBytes} prompt/${JSON.stringify(prompt)}`,
+    lanes: places,
+    maxPieceMs: MAX_PIECE_MS,
+    async hear(sound, options) {
+      const mostSamples = (MAX_PIECE_MS * RECOGNISER_RATE) / 1000;
+      if (sound.length === 0 || sound.length > mostSamples)
+        throw new CallsiftError("asr/failed", `expected a piece of 1 to ${mostSamples} samples, got ${sound.length}`);
+      return threads.hear(sound, options);
+    },
+    [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
+  };
+}
+
+/** Starts whisper-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
+function startWorker(workerData: { readonly folder: string; readonly prompt: string | null }): Worker {
+  const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [] };
+  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./whisper-worker.js", import.meta.url), options);
+  // A thread ignores `--import tsx`, so it registers the loader itself.
+  const loader = import.meta.resolve("tsx/esm/api");
+  const file = new URL("./whisper-worker.ts", import.meta.url).href;
+  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
+    ...options,
+    eval: true,
+  });
+}

@@ -1,0 +1,160 @@
+import type { Tensor as OrtTensor, InferenceSession as Session, TypedTensor } from "onnxruntime-node";
+import { CallsiftError } from "../../errors.ts";
+import { type Arithmetic, decoderGraph, encoderGraph } from "./graphs.ts";
+import type { WhisperFolder } from "./inspect.ts";
+import { foldWindows } from "./log-mel.ts";
+
+/** The encoder's output for one piece, as the decoder reads it. */
+export interface EncodedSound {
+  readonly cross: Readonly<Record<string, OrtTensor>>;
+  /** Positions of 20 ms, those of zeros among them. */
+  readonly positions: number;
+}
+
+/** What follows some of the tokens that were read. */
+export interface Following {
+  /** Likeliest next token at each row. */
+  readonly best: readonly number[];
+  /** Its natural log-probability, among those allowed. */
+  readonly bestLogProbabilities: readonly number[];
+  /** Of the `targets`, likewise; a token that is banned counts as if it alone were allowed too. */
+  readonly targetLogProbabilities: readonly number[];
+  /** All logits, rows one after another; only if asked for. */
+  readonly logits: Float32Array | null;
+  /** [alignment heads, tokens read, positions of the sound]: what each head looked at. */
+  readonly attention: Float32Array;
+}
+
+export interface ReadOptions {
+  /** Which of the tokens are asked for what follows; by default the last. */
+  readonly rows?: readonly number[];
+  /** A token for each row. */
+  readonly targets?: readonly number[];
+  /** Added to the logits. */
+  readonly ban: OrtTensor;
+  readonly logits?: boolean;
+}
+
+/** A text that grows token by token, on the sound it is heard in. */
+export interface Reading {
+  /** Reads further tokens. Not to be called again before it is done. */
+  read(tokens: readonly number[], options: ReadOptions): Promise<Following>;
+}
+
+/** The two networks of one Whisper, loaded: for one thread, one run at a time. */
+export interface Networks extends AsyncDisposable {
+  /** @param frames of 10 ms, even; the sound is cut or lengthened by zeros to so many */
+  encode(sound: Float32Array, frames: number): Promise<EncodedSound>;
+  /** @param most tokens that will ever be read */
+  startReading(sound: EncodedSound, most: number): Reading;
+  /** A row that bans these tokens. */
+  ban(tokens: Iterable<number>): OrtTensor;
+}
+
+/** Far below every logit. */
+const BANNED = -1e9;
+
+/**
+ * Loads both networks. Their graphs are made here and hold no weights: onnxruntime maps model.bin itself.
+ *
+ * @throws CallsiftError `weights/damaged` where onnxruntime refuses them
+ */
+export async function loadNetworks(
+  folder: WhisperFolder,
+  arithmetic: { readonly encoder: Arithmetic; readonly decoder: Arithmetic },
+): Promise<Networks> {
+  const { InferenceSession, Tensor } = await import("onnxruntime-node");
+  const { sizes } = folder;
+  const options = {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    extra: { session: { model_external_initializers_file_folder_path: folder.weightsFolder } },
+  } as const satisfies Session.SessionOptions;
+  const open = (graph: Uint8Array): Promise<Session> =>
+    InferenceSession.create(graph, options).catch((cause: unknown) => {
+      throw new CallsiftError("weights/damaged", `model.bin: expected weights that onnxruntime can load, it says: ${firstLine(cause)}`, {
+        cause,
+      });
+    });
+  const encoder = await open(encoderGraph(folder, arithmetic.encoder));
+  const decoder = await open(decoderGraph(folder, arithmetic.decoder)).catch(async (error: unknown) => {
+    await encoder.release();
+    throw error;
+  });
+
+  const floats = (data: Float32Array, shape: readonly number[]) => new Tensor("float32", data, shape);
+  const integers = (values: readonly number[], shape: readonly number[]) => new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
+  const fetched = (logits: boolean) => decoder.outputNames.filter((name) => logits || name !== "logits");
+  const fetchedWithout = fetched(false);
+  const fetchedWith = fetched(true);
+
+  return {
+    async encode(sound, frames) {
+      const { sums, differences } = foldWindows(sound, frames);
+      const cross = await encoder.run({ sums: floats(sums, [frames, 200]), differences: floats(differences, [frames, 200]) });
+      return { cross, positions: frames / 2 };
+    },
+    startReading({ cross }, most) {
+      const { width, decoderLayers } = sizes;
+      const caches = ["k", "v"].flatMap((kind) =>
+        Array.from({ length: decoderLayers }, (_, layer) => ({
+          from: `new_${kind}_${layer}`,
+          to: `self_${kind}_${layer}`,
+          values: new Float32Array(most * width),
+        })),
+      );
+      let past = 0;
+      return {
+        async read(tokens, { rows = [tokens.length - 1], targets = rows.map(() => 0), ban, logits = false }) {
+          const feeds: Record<string, OrtTensor> = {
+            ...cross,
+            ban,
+            tokens: integers(tokens, [1, tokens.length]),
+            past: integers([past], [1]),
+            rows: integers(rows, [rows.length]),
+            targets: integers(targets, [targets.length]),
+          };
+          for (const { to, values } of caches) feeds[to] = floats(values.subarray(0, past * width), [1, past, width]);
+          const out = await decoder.run(feeds, logits ? fetchedWith : fetchedWithout);
+          for (const { from, values } of caches) values.set(floatsOf(out, from), past * width);
+          past += tokens.length;
+          const totals = floatsOf(out, "total");
+          return {
+            best: Array.from((out.best as TypedTensor<"int64">).data, Number),
+            bestLogProbabilities: Array.from(floatsOf(out, "best_logit"), (logit, row) => logit - (totals[row] as number)),
+            targetLogProbabilities: Array.from(floatsOf(out, "target_logit"), (logit, row) => {
+              const total = totals[row] as number;
+              return (ban.data as Float32Array)[targets[row] as number] === 0 ? logit - total : logit - addLogarithms(logit, total);
+            }),
+            logits: logits ? floatsOf(out, "logits") : null,
+            attention: floatsOf(out, "attention"),
+          };
+        },
+      };
+    },
+    ban(tokens) {
+      const row = new Float32Array(sizes.vocabulary);
+      for (const token of tokens) row[token] = BANNED;
+      return floats(row, [sizes.vocabulary]);
+    },
+    async [Symbol.asyncDispose]() {
+      await encoder.release();
+      await decoder.release();
+    },
+  };
+}
+
+function floatsOf(outputs: Session.ReturnType, name: string): Float32Array {
+  return (outputs[name] as TypedTensor<"float32">).data;
+}
+
+/** ln(eᵃ + eᵇ) */
+function addLogarithms(a: number, b: number): number {
+  return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+}
