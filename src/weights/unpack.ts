@@ -25,7 +25,7 @@ export interface UnpackOptions {
 }
 
 /** More files are no weights. */
-const MAX_ENTRIES = 10_000;
+const MAX_ENTRIES = 1_000;
 const MAX_DEPTH = 16;
 
 /** What kind of archive a file is, by its first bytes; null: none that is known. */
