@@ -79,7 +79,7 @@ async function searchPiece(
   const { heard } = piece;
   if (!heard.weigh && !options.judge) return [];
   const satisfied = new Set([...found.keys()].flatMap(({ groups = [] }) => groups));
-  const asked = phrases.filter(({ wordings, groups }) => wordings.length > 0 && !groups?.every((group) => satisfied.has(group)));
+  const asked = phrases.filter(({ search, groups }) => search && !groups?.every((group) => satisfied.has(group)));
   const places = placesOf(piece.utterances);
   const written = foldUnspaced(heard.text).units;
   // Words that are not where they are thought to be would be judged in the wrong place.

@@ -9,7 +9,7 @@ export interface ReadyPhrase extends ListenedPhrase {
   readonly loose: CompiledPhrase;
   /** The same, by sound too. */
   readonly loud: CompiledPhrase;
-  /** What is searched for; none where the phrase is not to be, or cannot be. */
+  /** What can be weighed on the sound; none for what is not Chinese. */
   readonly wordings: readonly Wording[];
 }
 
@@ -30,8 +30,8 @@ export function readyPhrases(phrases: readonly ListenedPhrase[], language: Langu
 function prepare(phrases: readonly ListenedPhrase[], language: Language): ReadyPhrase[] {
   let left = MOST_WORDINGS;
   return phrases.map((listened) => {
-    const { phrase, search } = listened;
-    const wordings = search && language === "zh" ? wordingsOf(phrase).slice(0, left) : [];
+    const { phrase, confirm, search } = listened;
+    const wordings = (confirm || search) && language === "zh" ? wordingsOf(phrase).slice(0, left) : [];
     left -= wordings.length;
     const loose = phrase.wholeUtterance ? { ...phrase, wholeUtterance: false } : phrase;
     const { source, ignoreFillers, except } = phrase;
