@@ -10,6 +10,8 @@ export interface TryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default: two minutes. */
   readonly timeoutMs?: number;
+  /** For tests: what is run instead. */
+  readonly program?: string;
 }
 
 /**
@@ -18,16 +20,14 @@ export interface TryOptions {
  * @returns how long it took, ms
  * @throws CallsiftError `weights/foreign` (it crashed, or would not load in time), `weights/…`, `asr/…`, `aborted`
  */
-export async function tryLoading(folder: string, engine: WeightsEngine, { signal, timeoutMs = 120_000 }: TryOptions = {}): Promise<number> {
+export async function tryLoading(folder: string, engine: WeightsEngine, options: TryOptions = {}): Promise<number> {
+  const { signal, timeoutMs = 120_000, program } = options;
   const isSource = import.meta.url.endsWith(".ts");
-  const child = fork(
-    fileURLToPath(new URL(isSource ? "./try-loading-child.ts" : "./try-loading-child.js", import.meta.url)),
-    [engine, folder],
-    {
-      execArgv: isSource ? ["--import", import.meta.resolve("tsx")] : [],
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
-    },
-  );
+  const ours = new URL(isSource ? "./try-loading-child.ts" : "./try-loading-child.js", import.meta.url);
+  const child = fork(program ?? fileURLToPath(ours), [engine, folder], {
+    execArgv: isSource ? ["--import", import.meta.resolve("tsx")] : [],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   let report: LoadReport | null = null;
   child.on("message", (message) => {
     report = message as LoadReport;
