@@ -1,13 +1,13 @@
-import { createGraph, type GraphBuilder } from "../onnx/build.ts";
+import { createGraph } from "../onnx/build.ts";
 import type { Variable } from "./ctranslate2.ts";
-import { BINS, melFilters, WINDOW } from "./mel-filters.ts";
+import { addLogMel } from "./log-mel.ts";
 
 /**
  * How the linear layers are computed. `float32`: as the weights are. `signed`, `unsigned`: weights in 8 bits of that sign, one scale an output;
  * signed only for CPUs with VNNI or AMX, elsewhere onnxruntime's signed kernel saturates. `blocks`: weights in 8 bits, one scale for 32 of them, and
  * the sound's values likewise: as exact as float16.
  */
-export type Arithmetic = "float32" | "signed" | "unsigned" | "blocks";
+export type Arithmetic = "float32" | "signed" | "unsigned" | "blocks" | "rows";
 
 /** Sizes of one Whisper, as its variables' shapes give them. */
 export interface WhisperSizes {
@@ -94,8 +94,15 @@ function createLayers({ variables, file }: GraphSource, arithmetic: Arithmetic) 
     const peak = op("ReduceMax", [op("Abs", [weight])], { attributes: { axes: [1], keepdims: 1 } });
     const scale = op("Div", [op("Max", [peak, graph.float(1e-9)]), graph.float(127)]);
     const levels = op("Round", [op("Div", [weight, scale])]);
-    const isSigned = arithmetic === "signed";
+    const isSigned = arithmetic === "signed" || arithmetic === "rows";
     const bytes = op("Cast", [isSigned ? levels : op("Add", [levels, graph.float(128)])], { attributes: { to: isSigned ? 3 : 2 } });
+    if (arithmetic === "rows") {
+      const most = op("Max", [op("ReduceMax", [op("Abs", [x])], { attributes: { axes: [-1], keepdims: 1 } }), graph.float(1e-9)]);
+      const q = op("QuantizeLinear", [op("Div", [x, most]), graph.float(1 / 127), graph.byte("uint8", 128)]);
+      const sums = op("MatMulInteger", [q, op("Transpose", [bytes], { attributes: { perm: [1, 0] } }), graph.byte("uint8", 128)]);
+      const sc = op("Mul", [graph.float(1 / 127), op("Reshape", [scale, graph.integers([-1])])]);
+      return plus(op("Mul", [op("Mul", [op("Cast", [sums], { attributes: { to: 1 } }), sc]), most]));
+    }
     const [quantised, step, zero] = graph.ops("DynamicQuantizeLinear", [x], 3) as [string, string, string];
     const sums = op("MatMulInteger", [
       quantised,
@@ -155,7 +162,7 @@ export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8
   const { op } = graph;
   const { width, heads, mels } = sizes;
 
-  const mel = logMel(graph, mels);
+  const mel = addLogMel(graph, mels);
   // Both convolutions are of 3 frames, with one of zeros before and after; here they are products over neighbouring frames.
   const zero = graph.floats(new Float32Array(mels), [1, mels]);
   const padded = op("Concat", [zero, mel, zero], { attributes: { axis: 0 } });
@@ -205,31 +212,6 @@ export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8
     }
   }
   return graph.encode("encoder");
-}
-
-/** Whisper's log-mel [frames, mels] of the folded windows. */
-function logMel(graph: GraphBuilder, mels: number): string {
-  const { op } = graph;
-  const half = WINDOW / 2;
-  const cosines = new Float32Array(half * BINS);
-  const sines = new Float32Array(half * BINS);
-  for (let n = 1; n <= half; n++) {
-    const hann = 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / WINDOW);
-    for (let bin = 0; bin < BINS; bin++) {
-      // The angle is reduced before, so that it is exact.
-      const angle = (2 * Math.PI * ((n * bin) % WINDOW)) / WINDOW;
-      cosines[(n - 1) * BINS + bin] = hann * Math.cos(angle);
-      sines[(n - 1) * BINS + bin] = n === half ? 0 : hann * Math.sin(angle);
-    }
-  }
-  const real = op("MatMul", [graph.input("sums", "float32", ["frames", half]), graph.floats(cosines, [half, BINS])]);
-  const imaginary = op("MatMul", [graph.input("differences", "float32", ["frames", half]), graph.floats(sines, [half, BINS])]);
-  const power = op("Add", [op("Mul", [real, real]), op("Mul", [imaginary, imaginary])]);
-  const mel = op("MatMul", [power, graph.floats(melFilters(mels), [BINS, mels])]);
-  const bels = op("Mul", [op("Log", [op("Max", [mel, graph.float(1e-10)])]), graph.float(Math.LOG10E)]);
-  const loudest = op("ReduceMax", [bels], { attributes: { keepdims: 0 } });
-  const clipped = op("Max", [bels, op("Sub", [loudest, graph.float(8)])]);
-  return op("Add", [op("Mul", [clipped, graph.float(0.25)]), graph.float(1)]);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EncodedSound, Networks } from "./sessions.ts";
+import type { SpecialTokens } from "./tokenizer.ts";
 
 /** What the likeliest tokens, one after another, were. */
 export interface Decoded {
@@ -8,7 +9,7 @@ export interface Decoded {
   readonly logProbabilities: readonly number[];
   /** Of the end after the last; null where the length limit came first. */
   readonly endLogProbability: number | null;
-  /** What the alignment heads looked at when each token, and the end, was chosen: [heads, positions] each. */
+  /** What the alignment heads looked at when each token, and then the end, was chosen: [heads, positions] each. */
   readonly attention: readonly Float32Array[];
   /** 0–1, at the start of the transcript. */
   readonly noSpeech: number;
@@ -16,40 +17,37 @@ export interface Decoded {
 
 /** What is asked of one decoding. */
 export interface GreedyOptions {
-  /** Everything before the text: a prompt or not, then start, language, task. */
+  /** Everything before the text: a prompt or none, then start, language, task. */
   readonly opening: readonly number[];
   /** Tokens of text at most. */
   readonly most: number;
-  readonly start: number;
-  readonly noSpeech: number;
-  readonly end: number;
-  /** Bans for the first token and for all others. */
-  readonly firstBan: ReturnType<Networks["ban"]>;
-  readonly ban: ReturnType<Networks["ban"]>;
+  readonly special: Pick<SpecialTokens, "start" | "noSpeech" | "endOfText">;
+  /** For the first token and for all others. */
+  readonly bans: Readonly<Record<"first" | "further", ReturnType<Networks["ban"]>>>;
   /** Asked before each token: whether to give up. */
   readonly isStopped: () => boolean;
 }
 
 /** Decodes greedily: at each place the likeliest token that is allowed. null where it was stopped. */
 export async function decodeGreedily(networks: Networks, sound: EncodedSound, options: GreedyOptions): Promise<Decoded | null> {
-  const { opening, most, end, ban, isStopped } = options;
+  const { opening, most, special, bans, isStopped } = options;
   const reading = networks.startReading(sound, opening.length + most);
-  const startAt = opening.indexOf(options.start);
-  const rows = [startAt, opening.length - 1];
-  let next = await reading.read(opening, { rows, ban: options.firstBan, logits: true });
-  const noSpeech = probabilityOf(options.noSpeech, (next.logits as Float32Array).subarray(0, (next.logits as Float32Array).length / 2));
+  const rows = [opening.indexOf(special.start), opening.length - 1];
+  let next = await reading.read(opening, { rows, ban: bans.first, logits: true });
+  const atStart = next.logits?.subarray(0, next.logits.length / rows.length) ?? new Float32Array();
+  const noSpeech = probabilityOf(special.noSpeech, atStart);
   const tokens: number[] = [];
   const logProbabilities: number[] = [];
   const attention: Float32Array[] = [lastRow(next.attention, opening.length, sound.positions)];
   for (;;) {
     const token = next.best.at(-1) as number;
     const logProbability = next.bestLogProbabilities.at(-1) as number;
-    if (token === end) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech };
+    if (token === special.endOfText) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech };
     tokens.push(token);
     logProbabilities.push(logProbability);
     if (tokens.length >= most) return { tokens, logProbabilities, endLogProbability: null, attention, noSpeech };
     if (isStopped()) return null;
-    next = await reading.read([token], { ban });
+    next = await reading.read([token], { ban: bans.further });
     attention.push(next.attention);
   }
 }

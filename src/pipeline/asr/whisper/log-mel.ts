@@ -1,4 +1,5 @@
-import { HOP, WINDOW } from "./mel-filters.ts";
+import type { GraphBuilder } from "../onnx/build.ts";
+import { BINS, HOP, melFilters, WINDOW } from "./mel-filters.ts";
 
 const HALF = WINDOW / 2;
 
@@ -37,4 +38,31 @@ export function foldWindows(sound: Float32Array, frames: number): FoldedWindows 
     sums[target++] = padded[start + HALF] as number;
   }
   return { sums, differences, frames };
+}
+
+/**
+ * Adds Whisper's log-mel [frames, mels] of the folded windows, which become the inputs `sums` and `differences`: power of the transform under a periodic Hann window, mel
+ * bands, bels, nothing more than 8 below the loudest, scaled to about -1..1.5.
+ */
+export function addLogMel(graph: GraphBuilder, mels: number): string {
+  const { op } = graph;
+  const cosines = new Float32Array(HALF * BINS);
+  const sines = new Float32Array(HALF * BINS);
+  for (let n = 1; n <= HALF; n++) {
+    const hann = 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / WINDOW);
+    for (let bin = 0; bin < BINS; bin++) {
+      // The angle is reduced before, so that it is exact.
+      const angle = (2 * Math.PI * ((n * bin) % WINDOW)) / WINDOW;
+      cosines[(n - 1) * BINS + bin] = hann * Math.cos(angle);
+      sines[(n - 1) * BINS + bin] = n === HALF ? 0 : hann * Math.sin(angle);
+    }
+  }
+  const real = op("MatMul", [graph.input("sums", "float32", ["frames", HALF]), graph.floats(cosines, [HALF, BINS])]);
+  const imaginary = op("MatMul", [graph.input("differences", "float32", ["frames", HALF]), graph.floats(sines, [HALF, BINS])]);
+  const power = op("Add", [op("Mul", [real, real]), op("Mul", [imaginary, imaginary])]);
+  const mel = op("MatMul", [power, graph.floats(melFilters(mels), [BINS, mels])]);
+  const bels = op("Mul", [op("Log", [op("Max", [mel, graph.float(1e-10)])]), graph.float(Math.LOG10E)]);
+  const loudest = op("ReduceMax", [bels], { attributes: { keepdims: 0 } });
+  const clipped = op("Max", [bels, op("Sub", [loudest, graph.float(8)])]);
+  return op("Add", [op("Mul", [clipped, graph.float(0.25)]), graph.float(1)]);
 }

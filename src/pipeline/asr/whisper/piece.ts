@@ -1,17 +1,26 @@
-import type { Language } from "../../types.ts";
+import type { Language, Span } from "../../types.ts";
 import type { HeardPiece } from "../recogniser.ts";
 import { alignTokens, POSITION_MS } from "./align.ts";
+import { startOfUnwritten } from "./cut-short.ts";
 import { type Decoded, decodeGreedily } from "./greedy.ts";
 import type { WhisperFolder } from "./inspect.ts";
-import { HOP, RATE } from "./mel-filters.ts";
+import { RATE } from "./mel-filters.ts";
 import { findPauses, withoutPauses } from "./pauses.ts";
+import { endOfFirstCopy } from "./repeats.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
 import { type TimedToken, writeOut } from "./written.ts";
 
-/** Zeros after a piece: at least so long, and until piece and zeros have `leastMs`. Shorter ones make short pieces repeat themselves. */
+/** Zeros after a piece: at least so long, and until piece and zeros have `wholeMs`. Shorter ones make short pieces repeat themselves. */
 const ZEROS = { leastMs: 1_000, wholeMs: 8_000 };
+/** Zeros more when a text ran into its limit, ms. */
+const MORE_ZEROS_MS = 6_000;
 /** Tokens of text at most: for each second of sound, and beside. */
 const CAP = { aSecond: 7, more: 8 };
+/** The rest of a piece that was cut short is decoded at most so often, and not where nobody speaks. */
+const MOST_RESTS = 3;
+const NO_SPEECH = 0.4;
+/** Characters of the prompt that a text does not begin with by chance. */
+const PROMPT_LETTERS = 4;
 
 /** What was heard in a piece, without what only the caller of the worker can give. */
 export type HeardWords = Omit<HeardPiece, "weigh" | "release">;
@@ -20,13 +29,13 @@ export type HeardWords = Omit<HeardPiece, "weigh" | "release">;
 export interface KeptPiece {
   readonly sound: EncodedSound;
   readonly opening: readonly number[];
-  readonly language: Language;
   /** The text began with a space, as words of spaced scripts do. */
   readonly spaced: boolean;
 }
 
 export interface PieceOptions {
   readonly language: Language | "auto";
+  /** Asked before every step: whether to give up. */
   readonly isStopped: () => boolean;
 }
 
@@ -34,20 +43,38 @@ export interface PieceOptions {
 export interface Ear {
   /** null where it was stopped. */
   hear(sound: Float32Array, options: PieceOptions): Promise<{ readonly heard: HeardWords; readonly kept: KeptPiece } | null>;
+  /** Natural log-probability of each text, its end included; null where it was stopped. */
   weigh(kept: KeptPiece, texts: readonly string[], isStopped: () => boolean): Promise<number[] | null>;
+}
+
+/** One decoding of one stretch of sound. */
+interface Take {
+  readonly encoded: EncodedSound;
+  readonly decoded: Decoded;
+}
+
+/** All of a stretch, its guards applied. */
+interface Heard extends Take {
+  readonly tokens: readonly TimedToken[];
+  readonly logProbabilities: readonly number[];
+  readonly capped: boolean;
+  readonly looped: boolean;
 }
 
 /** @param prompt what Chinese text is made to follow on from; null: nothing */
 export function createEar(folder: WhisperFolder, networks: Networks, prompt: string | null): Ear {
   const { tokenizer, sizes } = folder;
   const { special } = tokenizer;
-  const steering = function* () {
-    for (let token = special.endOfText + 1; token < sizes.vocabulary; token++) yield token;
-    yield* folder.suppressed;
+  const ids = Array.from({ length: sizes.vocabulary }, (_, id) => id);
+  const steering = [...ids.filter((id) => id > special.endOfText), ...folder.suppressed];
+  const bans = {
+    first: networks.ban([...steering, ...folder.suppressedFirst]),
+    further: networks.ban(steering),
+    // The languages stand between start and tasks.
+    allButLanguages: networks.ban(ids.filter((id) => id <= special.start || id >= Math.min(special.translate, special.transcribe))),
   };
-  const ban = networks.ban(steering());
-  const firstBan = networks.ban([...steering(), ...folder.suppressedFirst]);
   const promptTokens = prompt === null ? [] : [special.startOfPrevious, ...tokenizer.encode(prompt)];
+  const promptStart = prompt === null ? null : lettersOf(prompt).slice(0, PROMPT_LETTERS);
 
   function openingOf(language: Language): number[] {
     const task = [special.start, language === "zh" ? special.chinese : special.english, special.transcribe, special.noTimestamps];
@@ -55,88 +82,158 @@ export function createEar(folder: WhisperFolder, networks: Networks, prompt: str
   }
 
   /** Log-probabilities of the two languages, among all. */
-  async function tellLanguages(sound: EncodedSound): Promise<Record<Language, number>> {
+  async function tellLanguages(encoded: EncodedSound): Promise<Record<Language, number>> {
     const { targetLogProbabilities } = await networks
-      .startReading(sound, 1)
-      .read([special.start], { rows: [0, 0], targets: [special.chinese, special.english], ban: networks.ban(allButLanguages()) });
+      .startReading(encoded, 1)
+      .read([special.start], { rows: [0, 0], targets: [special.chinese, special.english], ban: bans.allButLanguages });
     const [zh = 0, en = 0] = targetLogProbabilities;
     return { zh, en };
   }
-  function* allButLanguages() {
-    for (let token = 0; token < sizes.vocabulary; token++) if (token <= special.start || token >= special.transcribe - 1) yield token;
+
+  function encode(sound: Float32Array, zerosMs: number): Promise<EncodedSound> {
+    return networks.encode(sound, Math.min(2 * sizes.soundPositions, 2 * Math.ceil((lengthOf(sound) + zerosMs) / 20)));
   }
 
-  function timed({ tokens, logProbabilities, attention }: Decoded, encoded: EncodedSound, sound: Float32Array): TimedToken[] {
-    const lengthMs = Math.round((sound.length / RATE) * 1000);
-    const positions = Math.min(encoded.positions, Math.ceil(lengthMs / POSITION_MS));
-    const starts = alignTokens(attention, { stride: encoded.positions, positions });
-    const pauses = findPauses(sound);
-    return tokens.map((token, i) => {
+  function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Decoded | null> {
+    const opening = openingOf(language);
+    return decodeGreedily(networks, encoded, {
+      opening,
+      most: Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthOf(sound)) / 1000) + CAP.more),
+      special,
+      bans,
+      isStopped,
+    });
+  }
+
+  /** Decodes a stretch; where the text ran into its limit, again with longer zeros. */
+  async function take(sound: Float32Array, encoded: EncodedSound, language: Language, isStopped: () => boolean): Promise<Take | null> {
+    const decoded = await decode(encoded, sound, language, isStopped);
+    if (!decoded || decoded.endLogProbability !== null || isStopped()) return decoded && { encoded, decoded };
+    const longer = await encode(sound, zerosOf(sound) + MORE_ZEROS_MS);
+    if (isStopped()) return null;
+    const again = await decode(longer, sound, language, isStopped);
+    return again && { encoded: longer, decoded: again };
+  }
+
+  function timed({ decoded, encoded }: Take, sound: Float32Array, pauses: readonly Span[]): TimedToken[] {
+    const lengthMs = Math.round(lengthOf(sound));
+    const starts = alignTokens(decoded.attention, { stride: encoded.positions, positions: positionsOf(sound, encoded) });
+    return decoded.tokens.map((token, i) => {
       const end = i + 1 < starts.length ? (starts[i + 1] as number) * POSITION_MS : lengthMs;
       const [startMs, endMs] = withoutPauses([(starts[i] as number) * POSITION_MS, end], pauses);
       return {
         bytes: tokenizer.bytes[token] ?? new Uint8Array(),
         startMs: Math.min(startMs, lengthMs),
         endMs: Math.min(endMs, lengthMs),
-        logProbability: logProbabilities[i] as number,
+        logProbability: decoded.logProbabilities[i] as number,
       };
     });
   }
 
+  /** One stretch with what was left out of its end; `rests` says how often that may still be looked for. */
+  async function hearStretch(
+    sound: Float32Array,
+    encoded: EncodedSound,
+    { language, isStopped, rests }: { readonly language: Language; readonly isStopped: () => boolean; readonly rests: number },
+  ): Promise<Heard | null> {
+    const taken = await take(sound, encoded, language, isStopped);
+    if (!taken) return null;
+    const { decoded } = taken;
+    const pauses = findPauses(sound);
+    const all = timed(taken, sound, pauses);
+    const capped = decoded.endLogProbability === null;
+    const copyEnd = capped ? endOfFirstCopy(decoded.tokens) : null;
+    const heard: Heard = {
+      ...taken,
+      tokens: all.slice(0, copyEnd ?? all.length),
+      logProbabilities: [
+        ...decoded.logProbabilities.slice(0, copyEnd ?? all.length),
+        ...(capped ? [] : [decoded.endLogProbability as number]),
+      ],
+      capped,
+      looped: copyEnd !== null,
+    };
+    if (capped || rests === 0 || decoded.tokens.length === 0) return heard;
+    const fromMs = startOfUnwritten(decoded.attention.slice(0, -1), {
+      stride: taken.encoded.positions,
+      positions: positionsOf(sound, taken.encoded),
+      pauses,
+    });
+    if (fromMs === null) return heard;
+    const left = sound.subarray(Math.round((fromMs * RATE) / 1000));
+    const leftEncoded = await encode(left, zerosOf(left));
+    if (isStopped()) return null;
+    const rest = await hearStretch(left, leftEncoded, { language, isStopped, rests: rests - 1 });
+    return rest && (rest.decoded.noSpeech > NO_SPEECH ? heard : joined(heard, rest, fromMs));
+  }
+
   return {
     async hear(sound, { language: asked, isStopped }) {
-      const lengthMs = (sound.length / RATE) * 1000;
-      const zerosMs = Math.max(ZEROS.leastMs, ZEROS.wholeMs - lengthMs);
-      const frames = Math.min(2 * sizes.soundPositions, 2 * Math.ceil((lengthMs + zerosMs) / 20));
-      const encoded = await networks.encode(sound, frames);
+      const encoded = await encode(sound, zerosOf(sound));
       if (isStopped()) return null;
       const languages = asked === "auto" ? await tellLanguages(encoded) : null;
       const language = asked === "auto" ? (languages && languages.en > languages.zh ? "en" : "zh") : asked;
-      const opening = openingOf(language);
-      const most = Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthMs) / 1000) + CAP.more);
-      const decoded = await decodeGreedily(networks, encoded, {
-        opening,
-        most,
-        start: special.start,
-        noSpeech: special.noSpeech,
-        end: special.endOfText,
-        firstBan,
-        ban,
-        isStopped,
-      });
-      if (!decoded) return null;
-      const { tokens, logProbabilities, endLogProbability, noSpeech } = decoded;
-      const written = writeOut(timed(decoded, encoded, sound), { simplified: language === "zh" });
-      const all = endLogProbability === null ? logProbabilities : [...logProbabilities, endLogProbability];
+      const result = await hearStretch(sound, encoded, { language, isStopped, rests: MOST_RESTS });
+      if (!result) return null;
+      const { tokens, logProbabilities, decoded, capped, looped } = result;
+      const written = writeOut(tokens, { simplified: language === "zh" });
       const heard: HeardWords = {
         ...written,
-        confidence: tokens.length === 0 ? null : Math.exp(all.reduce((sum, one) => sum + one, 0) / all.length),
-        noSpeech,
-        capped: endLogProbability === null,
-        looped: false,
-        prompted: false,
+        confidence: tokens.length === 0 ? null : Math.exp(sumOf(logProbabilities) / logProbabilities.length),
+        noSpeech: decoded.noSpeech,
+        capped,
+        looped,
+        prompted: language === "zh" && promptStart !== null && lettersOf(written.text).startsWith(promptStart),
         languages,
         tags: { language },
       };
-      const spaced = tokenizer.bytes[tokens[0] ?? -1]?.[0] === 32;
-      return { heard, kept: { sound: encoded, opening, language, spaced } };
+      return { heard, kept: { sound: result.encoded, opening: openingOf(language), spaced: tokens[0]?.bytes[0] === 0x20 } };
     },
+
     async weigh({ sound, opening, spaced }, texts, isStopped) {
       const weights: number[] = [];
       for (const text of texts) {
         if (isStopped()) return null;
-        const room = sizes.textPositions - opening.length - 1;
-        const tokens = tokenizer.encode(spaced ? ` ${text}` : text).slice(0, room);
+        const tokens = tokenizer.encode(spaced ? ` ${text}` : text).slice(0, sizes.textPositions - opening.length);
         const rows = Array.from({ length: tokens.length + 1 }, (_, i) => opening.length - 1 + i);
         const { targetLogProbabilities } = await networks
           .startReading(sound, opening.length + tokens.length)
-          .read([...opening, ...tokens], { rows, targets: [...tokens, special.endOfText], ban });
-        weights.push(targetLogProbabilities.reduce((sum, one) => sum + one, 0));
+          .read([...opening, ...tokens], { rows, targets: [...tokens, special.endOfText], ban: bans.further });
+        weights.push(sumOf(targetLogProbabilities));
       }
       return weights;
     },
   };
 }
 
-/** Samples of a frame, for those who make sound to measure. */
-export const FRAME_SAMPLES = HOP;
+function lengthOf(sound: Float32Array): number {
+  return (sound.length / RATE) * 1000;
+}
+
+function zerosOf(sound: Float32Array): number {
+  return Math.max(ZEROS.leastMs, ZEROS.wholeMs - lengthOf(sound));
+}
+
+/** Positions of the sound itself, without the zeros. */
+function positionsOf(sound: Float32Array, { positions }: EncodedSound): number {
+  return Math.min(positions, Math.ceil(lengthOf(sound) / POSITION_MS));
+}
+
+function joined(first: Heard, rest: Heard, restFromMs: number): Heard {
+  const later = rest.tokens.map((token) => ({ ...token, startMs: token.startMs + restFromMs, endMs: token.endMs + restFromMs }));
+  return {
+    ...first,
+    tokens: [...first.tokens, ...later],
+    logProbabilities: [...first.logProbabilities, ...rest.logProbabilities],
+    capped: rest.capped,
+    looped: rest.looped,
+  };
+}
+
+function lettersOf(text: string): string {
+  return text.replace(/[^\p{L}\p{N}]/gu, "");
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

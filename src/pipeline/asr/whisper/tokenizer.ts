@@ -5,6 +5,7 @@ export interface SpecialTokens {
   readonly endOfText: number;
   readonly start: number;
   readonly transcribe: number;
+  readonly translate: number;
   readonly startOfPrevious: number;
   readonly noSpeech: number;
   readonly noTimestamps: number;
@@ -136,6 +137,7 @@ function specialTokens(list: unknown, foreign: (found: string) => CallsiftError)
     endOfText: id("endoftext"),
     start: id("startoftranscript"),
     transcribe: id("transcribe"),
+    translate: id("translate"),
     startOfPrevious: id("startofprev"),
     // Named nocaptions in the files of the older ones.
     noSpeech: id("nospeech", "nocaptions"),
