@@ -1,0 +1,96 @@
+import { openNarrowBand } from "../audio/narrow-band.ts";
+import { totalMs, union } from "../timeline.ts";
+import type { PcmFile, Sound, Span } from "../types.ts";
+import { printLooks } from "./looks.ts";
+import type { VoiceSplit } from "./port.ts";
+import { tellApart } from "./tell-apart.ts";
+import type { VoiceEncoder } from "./voice-encoder.ts";
+import { VOICE_ENCODER_SHA256 } from "./voice-weights.ts";
+
+/** Below either of these it may be one voice, or three (performance.md, "Telling two voices apart in a mono call"). */
+export const LEAST_SILHOUETTE = 0.23;
+export const LEAST_EIGENGAP = 0.25;
+/** A turn with less speech than this is given to the wrong voice too often. */
+export const UNSURE_TURN_MS = 1000;
+
+/** Raised by hand whenever the same speech would fall into other voices than before. */
+const METHOD_VERSION = 1;
+/** Part of the recipe hash: method and weights. */
+export const SPLIT_RECIPE = `voices/${METHOD_VERSION}@${VOICE_ENCODER_SHA256.slice(0, 12)}`;
+
+/** What is to be told apart; plain data, so that it can go to another thread. */
+export interface ToSplit {
+  readonly pcm: readonly PcmFile[];
+  readonly channel: number;
+  /** Disjoint, ascending. */
+  readonly speech: readonly Span[];
+}
+
+/** The part of a recording that the splitter needs. */
+export function toSplit(pcm: readonly PcmFile[], sound: Sound, channel: number): ToSplit {
+  return { pcm, channel, speech: sound.channels.find((one) => one.channel === channel)?.speech ?? [] };
+}
+
+export interface SplitVoicesOptions {
+  /** Asked between batches; true ends it with `aborted`. */
+  readonly isAborted?: () => boolean;
+}
+
+/**
+ * Tells the two voices of a channel apart, or says why it can't, in this thread.
+ *
+ * @throws CallsiftError `aborted`, `audio/…` of openPcm
+ */
+export async function splitVoices(call: ToSplit, encoder: VoiceEncoder, options: SplitVoicesOptions = {}): Promise<VoiceSplit> {
+  const { channel, speech } = call;
+  const notTold = (reason: string, silhouette: number | null = null, eigengap: number | null = null): VoiceSplit => ({
+    kind: "not-told",
+    channel,
+    reason,
+    silhouette,
+    eigengap,
+  });
+  if (speech.length === 0) return notTold("no speech");
+  using sound = openNarrowBand(call.pcm);
+  if (channel >= sound.channels) return notTold(`no channel ${channel}`);
+  const prints = await printLooks(encoder, {
+    speech,
+    window: (startMs, lengthMs) => sound.window(channel, startMs, lengthMs),
+    ...options,
+  });
+  const apart = tellApart(speech, prints);
+  if (!apart) return notTold(`too little speech to tell voices apart: ${(totalMs(speech) / 1000).toFixed(1)} s`);
+  const { silhouette, eigengap } = apart.separation;
+  if (!(silhouette >= LEAST_SILHOUETTE))
+    return notTold(`no two clear voices: silhouette ${silhouette.toFixed(2)}, expected at least ${LEAST_SILHOUETTE}`, silhouette, eigengap);
+  if (!(eigengap >= LEAST_EIGENGAP))
+    return notTold(`not just two voices: eigengap ${eigengap.toFixed(2)}, expected at least ${LEAST_EIGENGAP}`, silhouette, eigengap);
+  const [one, two] = apart.speech;
+  if (one.length === 0 || two.length === 0) return notTold("one voice has no turn of its own", silhouette, eigengap);
+  return {
+    kind: "two-voices",
+    channel,
+    voices: [
+      { channel, speaker: "voice-1", speech: one },
+      { channel, speaker: "voice-2", speech: two },
+    ],
+    confidence: apart.separation,
+    unsure: unsureTurns(one, two),
+  };
+}
+
+/** Speech of turns under a second: a turn ends where the other voice begins. */
+export function unsureTurns(one: readonly Span[], two: readonly Span[]): Span[] {
+  const spans = [...one.map((span) => ({ span, voice: 1 })), ...two.map((span) => ({ span, voice: 2 }))].sort(
+    (a, b) => a.span[0] - b.span[0],
+  );
+  const unsure: Span[] = [];
+  for (let from = 0; from < spans.length; ) {
+    let to = from + 1;
+    while (to < spans.length && spans[to]?.voice === spans[from]?.voice) to++;
+    const turn = spans.slice(from, to).map(({ span }) => span);
+    if (totalMs(turn) < UNSURE_TURN_MS) unsure.push(...turn);
+    from = to;
+  }
+  return union(unsure);
+}
