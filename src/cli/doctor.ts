@@ -8,30 +8,25 @@ import { findFfmpeg } from "../pipeline/audio/run.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { openPolicies } from "../pipeline/policies.ts";
 import { VERSION } from "../version.ts";
+import type { Check } from "./check.ts";
+import { checkRecognition } from "./doctor-recognition.ts";
 import { EXIT, type Terminal } from "./terminal.ts";
-
-/** One thing looked at. `warn` works, but less well; `fail` must be mended before calls can be screened. */
-interface Check {
-  readonly name: string;
-  readonly state: "ok" | "warn" | "fail";
-  readonly detail: string;
-  /** What to do. */
-  readonly remedy?: string;
-}
 
 const MIN_FREE_BYTES = 1024 ** 3;
 
 /** `callsift doctor`: looks at what callsift needs of this machine. Exit 0 when calls can be screened, 3 when something must be mended first. */
 export async function doctorCommand(options: { readonly json?: true }, { stdout }: Terminal): Promise<number> {
   const config = loadConfig();
-  const checks = await Promise.all([
+  const all = await Promise.all([
     checkNode(),
     checkFfmpeg(config),
     checkVad(config),
     checkRules(config),
+    checkRecognition(config),
     checkSpace(config),
     checkSettings(config),
   ]);
+  const checks = all.flat();
   const engines = Object.entries(ENGINES).map(([name, { license, capabilities }]) => ({ name, license, ...capabilities }));
   const settings = Object.entries(SETTINGS).map(([name, { fallback, meaning }]) => ({ name, fallback, meaning }));
   if (options.json) stdout.write(`${JSON.stringify({ version: VERSION, checks, engines, settings })}\n`);
@@ -40,9 +35,7 @@ export async function doctorCommand(options: { readonly json?: true }, { stdout 
     stdout.write(`callsift ${VERSION}\n`);
     for (const { name, state, detail, remedy } of checks)
       stdout.write(`${marks[state]} ${name}: ${detail}${remedy ? `\n     → ${remedy}` : ""}\n`);
-    stdout.write(
-      `\nSpeech recognition: ${engines.map(({ name }) => name).join(", ")} (words come from transcripts beside the recordings)\n`,
-    );
+    stdout.write(`\nSpeech recognition (--engine): auto, ${engines.map(({ name }) => name).join(", ")}\n`);
     stdout.write("\nSettings (environment; default in brackets):\n");
     for (const { name, fallback, meaning } of settings) stdout.write(`  ${name} [${fallback ?? "–"}]\n    ${meaning}\n`);
   }

@@ -216,10 +216,10 @@ describe("other commands", () => {
   });
 
   it("doctor says what is there and what each setting is", async () => {
-    const { code, stdout } = await callsift(["doctor", "--json"]);
+    const { code, stdout } = await callsift(["doctor", "--json"], { env: { XDG_CACHE_HOME: "/nowhere" } });
     expect(code).toBe(0);
     const { checks, settings } = JSON.parse(stdout) as { checks: { name: string; state: string }[]; settings: { name: string }[] };
-    expect(checks.map(({ name }) => name)).toEqual(["Node", "ffmpeg", "speech detector", "rules", "space", "settings"]);
+    expect(checks.map(({ name }) => name)).toEqual(["Node", "ffmpeg", "speech detector", "rules", "recognition", "space", "settings"]);
     expect(settings.map(({ name }) => name)).toContain("CALLSIFT_VAD");
     const wrong = await callsift(["doctor"], { env: { CALLSIFT_FORM: "nowhere.yaml", CALLSIFT_TYPO: "1" } });
     expect(wrong.code).toBe(3);
