@@ -1,6 +1,264 @@
-import type { Recogniser, RecogniserOptions } from "../recogniser.ts";
+import { availableParallelism } from "node:os";
+import { CallsiftError, toCallsiftError } from "../../errors.ts";
+import type { AsrEngine } from "../port.ts";
+import type { HeardPiece, HearOptions, Recogniser, RecogniserOptions } from "../recogniser.ts";
+import { planCtc } from "./ctc-plan.ts";
+import { type CtcThread, type CtcThreadData, startCtcThread } from "./ctc-thread.ts";
+import { createEncoder, type Encoder } from "./encode.ts";
+import { FAMILIES } from "./families.ts";
+import { inspectSherpa, type SherpaWeights } from "./inspect.ts";
+import { decodeNative, loadNative, type SherpaRecognizer, type SherpaResult } from "./native.ts";
+import { createSeats, type Seats } from "./seats.ts";
+import { chooseWay, type Way } from "./way.ts";
+import { joinSymbols, type Recognised } from "./words.ts";
 
-/** Stub until the helper lands it. */
-export async function openSherpa(_options: RecogniserOptions): Promise<Recogniser> {
-  throw new Error("not there yet");
+/** Recognisers of the sherpa-onnx project: what the engine is known by before it is opened. Weights have licences of their own. */
+export const sherpaEngine = {
+  name: "sherpa",
+  license: "Apache-2.0",
+  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
+} as const satisfies Omit<AsrEngine, "open">;
+
+/** All families take half a minute; none was made for more. */
+const MAX_PIECE_MS = 30_000;
+/** A shorter piece is followed by silence up to this, samples: some models end the process on a handful of frames. */
+const LEAST_SAMPLES = 6_400;
+
+/**
+ * Opens weights of any family that sherpa-onnx knows, in the fastest way that gives its tokens on this machine (way.ts). The first opening tries the weights in
+ * a child process, which takes some seconds.
+ *
+ * @throws CallsiftError `weights/missing`, `weights/damaged`, `weights/foreign`, `aborted`
+ */
+export async function openSherpa({ folder, lanes = availableParallelism(), signal }: RecogniserOptions): Promise<Recogniser> {
+  const weights = inspectSherpa(folder);
+  const way = await chooseWay(weights, { signal });
+  return await openWay(weights, way, lanes);
+}
+
+/** Opens weights in a way that was chosen; for benches and tests, which choose themselves. */
+export async function openWay(weights: SherpaWeights, way: Way, lanes: number): Promise<Recogniser> {
+  const plan = planCtc(weights);
+  const data = plan ? { modelPath: way.modelPath, plan } : null;
+  if (way.by === "ctc" && data) return await openOwn(weights, way, data, lanes);
+  return await openNative(weights, way, data, lanes);
+}
+
+function commonOf(weights: SherpaWeights, way: Way, lanes: number): Pick<Recogniser, "name" | "model" | "recipe" | "lanes" | "maxPieceMs"> {
+  const recipe = `sherpa/1 ${weights.family}@${way.sha256.slice(0, 12)} by/${way.by}`;
+  return { name: "sherpa", model: weights.name, recipe, lanes, maxPieceMs: MAX_PIECE_MS };
+}
+
+type Piece = Omit<HeardPiece, "weigh" | "release">;
+
+function plainPiece(
+  recognised: readonly Recognised[],
+  weights: SherpaWeights,
+  lengthMs: number,
+  rest: Partial<Piece>,
+): Piece & { words: ReturnType<typeof joinSymbols> } {
+  const words = joinSymbols(recognised, weights.tokens.spelling, lengthMs);
+  const probable = recognised.map(({ logProb }) => logProb);
+  const known = probable.filter((logProb): logProb is number => logProb !== null);
+  const confidence =
+    known.length > 0 && known.length === probable.length ? Math.exp(known.reduce((sum, value) => sum + value, 0) / known.length) : null;
+  return {
+    text: words.text,
+    tokens: words.words.map(({ text, startMs, endMs, confidence: own }) => ({ text, startMs, endMs, confidence: own })),
+    confidence,
+    noSpeech: null,
+    capped: false,
+    looped: false,
+    prompted: false,
+    languages: null,
+    tags: {},
+    ...rest,
+    words,
+  };
+}
+
+/** The names of what the prompt's answers mean, in their order. */
+const PROMPT_TAGS = ["language", "emotion", "event"] as const;
+
+/** `<|zh|>` → `zh`; other symbols are no tags. */
+function tagsOf(symbols: readonly string[]): Record<string, string> {
+  const tags: Record<string, string> = {};
+  PROMPT_TAGS.forEach((name, i) => {
+    const [, value] = /^<\|(.+)\|>$/u.exec(symbols[i] ?? "") ?? [];
+    if (value !== undefined) tags[name] = value;
+  });
+  return tags;
+}
+
+/** Weighs texts on a piece that a thread holds, or can be made to hold. */
+interface Weigher {
+  readonly hold: () => Promise<{
+    readonly thread: CtcThread;
+    readonly piece: number;
+    readonly ids: readonly number[];
+    readonly words: ReturnType<typeof joinSymbols>["words"];
+  }>;
+  readonly encoder: Encoder;
+}
+
+function createWeigh({ hold, encoder }: Weigher): { weigh: NonNullable<HeardPiece["weigh"]>; release: () => void } {
+  let held: ReturnType<Weigher["hold"]> | null = null;
+  let isReleased = false;
+  const letGo = () => void held?.then(({ thread, piece }) => thread.release(piece)).catch(() => {});
+  return {
+    async weigh(texts) {
+      if (isReleased) throw new CallsiftError("internal/bug", "a piece was weighed after its release");
+      held ??= hold();
+      const { thread, piece, ids, words } = await held;
+      return await thread.weigh(
+        piece,
+        texts.map((text) => encoder.encode(text, { ids, words })),
+      );
+    },
+    release() {
+      if (isReleased) return;
+      isReleased = true;
+      letGo();
+    },
+  };
+}
+
+/** Our own decoding, one thread and one copy of the weights a lane; the second and further ones are loaded when there is work for them. */
+async function openOwn(weights: SherpaWeights, way: Way, data: CtcThreadData, lanes: number): Promise<Recogniser> {
+  const encoder = createEncoder(weights.tokens);
+  const { symbols } = weights.tokens;
+  const places = Array.from({ length: lanes }, () => ({ thread: null as CtcThread | null }));
+  const started = new Set<CtcThread>();
+  const threadAt = (place: (typeof places)[number]): CtcThread => {
+    if (place.thread?.isAlive) return place.thread;
+    place.thread = startCtcThread(data);
+    started.add(place.thread);
+    return place.thread;
+  };
+  const seats: Seats<(typeof places)[number]> = createSeats(places);
+  const first = threadAt(places[0] as (typeof places)[number]);
+  await first.opened;
+
+  return {
+    ...commonOf(weights, way, lanes),
+    async hear(sound, options) {
+      const keep = options.keep === true;
+      const { thread, heard, piece } = await seats.use(
+        async (place) => {
+          const own = threadAt(place);
+          return { thread: own, ...(await own.hear(sound, options.language, keep)) };
+        },
+        (late) => late.thread.release(late.piece),
+        options,
+      );
+      const recognised = heard.tokens.map(({ id, frame, logProb }) => ({
+        symbol: symbols[id] ?? "",
+        startMs: frame * data.plan.frameMs,
+        logProb,
+      }));
+      const { words, ...plain } = plainPiece(recognised, weights, sound.length / 16, {
+        noSpeech: heard.noSpeech,
+        languages: options.language === "auto" ? heard.languages : null,
+        tags: tagsOf(heard.prompt.map((id) => symbols[id] ?? "")),
+      });
+      if (!keep) return { ...plain, weigh: null, release: () => {} };
+      const ids = heard.tokens.map(({ id }) => id);
+      const { weigh, release } = createWeigh({ encoder, hold: async () => ({ thread, piece, ids, words: words.words }) });
+      let isHeld = true;
+      return {
+        ...plain,
+        weigh,
+        release() {
+          if (isHeld) thread.release(piece);
+          isHeld = false;
+          release();
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await seats.close();
+      await Promise.all([...started].map((thread) => thread[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/**
+ * sherpa-onnx's decoding, one copy of the weights for all lanes. Texts are weighed by a thread with a session of its own, which is opened when it is first asked: as much
+ * memory again.
+ */
+async function openNative(weights: SherpaWeights, way: Way, data: CtcThreadData | null, lanes: number): Promise<Recogniser> {
+  const recognizer: SherpaRecognizer = await loadNative(FAMILIES[weights.family].config(way.modelPath), weights.tokensPath);
+  const encoder = createEncoder(weights.tokens);
+  const { symbols } = weights.tokens;
+  const seats = createSeats(Array.from({ length: lanes }, (_, seat) => seat));
+  const judges = new Set<CtcThread>();
+
+  function judge(thread: CtcThreadData): CtcThread {
+    for (const one of judges) if (one.isAlive) return one;
+    const started = startCtcThread(thread);
+    judges.add(started);
+    return started;
+  }
+
+  function weigherOf(plan: CtcThreadData, sound: Float32Array, { language }: HearOptions): Weigher {
+    return {
+      encoder,
+      async hold() {
+        const thread = judge(plan);
+        const { heard, piece } = await thread.hear(sound, language, true);
+        const recognised = heard.tokens.map(({ id, frame, logProb }) => ({
+          symbol: symbols[id] ?? "",
+          startMs: frame * plan.plan.frameMs,
+          logProb,
+        }));
+        const { words } = joinSymbols(recognised, weights.tokens.spelling, sound.length / 16);
+        return { thread, piece, ids: heard.tokens.map(({ id }) => id), words };
+      },
+    };
+  }
+
+  return {
+    ...commonOf(weights, way, lanes),
+    async hear(sound, options) {
+      const result = await seats.use(
+        () => decodeNative(recognizer, cleaned(sound)).catch((error: unknown) => Promise.reject(failed(error))),
+        () => {},
+        options,
+      );
+      const { words: _words, ...plain } = plainPiece(recognisedBy(result), weights, sound.length / 16, {
+        tags: tagsOf([result.lang, result.emotion, result.event]),
+        noSpeech: result.lang === "<|nospeech|>" ? 1 : null,
+      });
+      if (options.keep !== true || !data) return { ...plain, weigh: null, release: () => {} };
+      return { ...plain, ...createWeigh(weigherOf(data, sound, options)) };
+    },
+    async [Symbol.asyncDispose]() {
+      await seats.close();
+      await Promise.all([...judges].map((thread) => thread[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+function failed(error: unknown): CallsiftError {
+  return new CallsiftError("asr/failed", `sherpa-onnx failed on a piece: ${toCallsiftError(error).message}`, { cause: error });
+}
+
+function recognisedBy({ tokens, timestamps, ys_log_probs: logProbs }: SherpaResult): Recognised[] {
+  const timed = timestamps.length === tokens.length;
+  const probable = logProbs.length === tokens.length;
+  return tokens.map((symbol, i) => ({
+    symbol,
+    startMs: timed ? Math.round((timestamps[i] as number) * 1000) : null,
+    logProb: probable ? (logProbs[i] as number) : null,
+  }));
+}
+
+/** Long enough to be decoded, and nothing but numbers. */
+function cleaned(sound: Float32Array): Float32Array {
+  const clean = new Float32Array(Math.max(sound.length, LEAST_SAMPLES));
+  for (let i = 0; i < sound.length; i++) {
+    const sample = sound[i] as number;
+    clean[i] = Number.isFinite(sample) ? sample : 0;
+  }
+  return clean;
 }
