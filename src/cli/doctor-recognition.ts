@@ -31,13 +31,27 @@ async function checkWeights(weights: InstalledWeights): Promise<Check> {
   try {
     const { memoryBytes } = await inspectWeights(folder, manifest.engine);
     const lanes = lanesThatFit(catalogueEntry(name)?.memory.bytes ?? memoryBytes);
-    const about = `${manifest.family}, ${megabytes(bytes)}, ${manifest.licence?.name ?? "licence not known"}; ${lanes.told}`;
+    const licence = manifest.licence?.name ?? "licence not known";
+    const about = `${manifest.family}, ${megabytes(bytes)}, ${licence}; ${lanes.told}${manifest.engine === "sherpa" ? await signedNote(folder) : ""}`;
     return lanes.count === 0
       ? { name: title, state: "warn", detail: about, remedy: "make memory free, or take smaller weights (callsift models list)" }
       : { name: title, state: "ok", detail: about };
   } catch (error) {
     return { name: title, state: "warn", detail: toCallsiftError(error).message, remedy };
   }
+}
+
+const SIGNED = {
+  used: "signed weights are used",
+  "not-used": "signed weights are not used",
+  "not-tried": "signed weights are not tried yet",
+};
+
+/** Whether the faster form of the weights is used, or why not. */
+async function signedNote(folder: string): Promise<string> {
+  const { signedStatus } = await import("../pipeline/asr/sherpa/way.ts");
+  const { state, reason } = signedStatus(folder);
+  return `; ${SIGNED[state]}${reason}`;
 }
 
 /** How many pieces of sound can be recognised at once: a core and a copy of the weights each. */

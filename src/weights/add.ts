@@ -29,6 +29,8 @@ export interface Added {
 
 /** What belongs to weights; samples, scripts and pictures that come with releases don't. */
 const KINDS = new Set([".onnx", ".data", ".bin", ".txt", ".json", ".model", ".mvn", ".yaml"]);
+/** What callsift itself writes beside weights in its store, which may be carried from one machine to another. */
+const OWN_FILES = /^(manifest\.json|callsift-way\.json|signed-[0-9a-f]+\.onnx)$/;
 const MAX_UNPACKED_BYTES = 16 * 1024 ** 3;
 /** Weights hardly compress; a file that grows more than this is made to fill disks. */
 const MAX_RATIO = 40;
@@ -145,7 +147,7 @@ async function filesIn(folder: string): Promise<string[]> {
     if (name.endsWith(".onnx") && names.includes(name.replace(/(\.int8)?\.onnx$/, ".int8.onnx")) && !name.endsWith(".int8.onnx")) continue;
     const path = join(folder, name);
     // Followed where they are links: the caches of other programs keep their files so.
-    if (KINDS.has(extname(name)) && name !== "manifest.json" && (await stat(path)).isFile()) files.push(path);
+    if (KINDS.has(extname(name)) && !OWN_FILES.test(name) && (await stat(path)).isFile()) files.push(path);
   }
   return files;
 }

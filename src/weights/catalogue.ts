@@ -77,7 +77,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       url: "https://github.com/modelscope/FunASR/blob/main/MODEL_LICENSE",
       note: "not an open-source licence of the usual kind: the origin must be named, and it ends for who disparages the makers; read it before use",
     },
-    gives: { wordTimes: true, confidence: false, emotion: true, events: true, punctuation: true },
+    gives: { wordTimes: true, confidence: true, emotion: true, events: true, punctuation: true },
     memory: { bytes: 700e6, measured: false },
     files: [
       { name: "model.int8.onnx", bytes: 239_233_841, sha256: "c71f0ce00bec95b07744e116345e33d8cbbe08cef896382cf907bf4b51a2cd51" },
@@ -140,7 +140,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       url: "https://github.com/k2-fsa/icefall/blob/master/LICENSE",
       note: "the licence of the program it was trained with; no licence comes with the files themselves",
     },
-    gives: { wordTimes: true, confidence: false, emotion: false, events: false, punctuation: false },
+    gives: { wordTimes: true, confidence: true, emotion: false, events: false, punctuation: false },
     memory: { bytes: 300e6, measured: false },
     files: [
       // One public record only, so the hash is not held against a download.

@@ -106,6 +106,13 @@ describe("addWeights", () => {
     await expect(add(join(top, "tiny"), undefined, { catalogue: [entry()] })).rejects.toMatchObject({ code: "weights/damaged" });
     expect(await left()).toEqual([]);
   });
+  it("takes a folder of another machine's store, without what was made there", async () => {
+    const { weights } = await add(join(models, "sense-voice"), "w");
+    for (const name of ["signed-00ff.onnx", "callsift-way.json"]) await writeFile(join(weights.folder, name), "of that machine");
+    await cp(weights.folder, join(top, "stick", "w"), { recursive: true });
+    const carried = await add(join(top, "stick", "w"), "x");
+    expect(await readdir(carried.weights.folder)).toEqual(["manifest.json", "model.int8.onnx", "tokens.txt"]);
+  });
   it("replaces what has the name", async () => {
     await add(join(models, "paraformer"), "mine");
     const { weights } = await add(join(models, "sense-voice"), "mine");
