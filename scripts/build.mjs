@@ -1,6 +1,6 @@
 /** The build: types and a check of them by tsc, JavaScript by esbuild file by file, data files, and the speech detector's weights. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -29,11 +29,12 @@ await build({
   plugins: [{ name: "callsift", setup: resolveImports }],
 });
 
-// JSON is YAML too, and reads ten times as fast.
 for (const path of readdirSync(`${root}src`, { recursive: true })) {
-  if (!path.endsWith(".yaml")) continue;
+  if (!/\.(?:yaml|onnx)$/.test(path)) continue;
   mkdirSync(dirname(`${root}dist/${path}`), { recursive: true });
-  writeFileSync(`${root}dist/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
+  if (path.endsWith(".onnx")) copyFileSync(`${root}src/${path}`, `${root}dist/${path}`);
+  // JSON is YAML too, and reads ten times as fast.
+  else writeFileSync(`${root}dist/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
 }
 const { buildSilero } = await tsImport("./build-silero.ts", import.meta.url);
 console.log(`wrote ${buildSilero()}`);

@@ -9,6 +9,7 @@ import type { StageOptions } from "../pipeline/stages.ts";
 import type { CallMetadata } from "../pipeline/types.ts";
 import { argumentBytes, type CallFile, collectCalls } from "./collect.ts";
 import { createProgress } from "./progress.ts";
+import { findRecognition } from "./recognition.ts";
 import { createResultFolder } from "./results.ts";
 import type { ScreenOptions } from "./screen-options.ts";
 import { openScreener } from "./screener.ts";
@@ -27,11 +28,13 @@ export interface Run {
 
 /** Screens the calls behind the paths; prints results in input order as soon as all before them are done. Answers the exit code. */
 export async function runScreening(paths: readonly string[], { options, config, concurrency, listener, terminal }: Run): Promise<number> {
-  const [policies, metadata, calls, raw] = await Promise.all([
+  const language = options.language ?? config.language;
+  const [policies, metadata, calls, raw, recognition] = await Promise.all([
     openPolicies({ ruleFiles: options.rules ?? [], form: options.form ?? config.form }),
     options.meta ? readMetadataTable(options.meta) : new Map<string, CallMetadata>(),
     argumentBytes(paths).then(collectCalls),
     options.raw ? import("../pipeline/audio/open.ts").then(({ parseRawFormat }) => parseRawFormat(options.raw as string)) : null,
+    findRecognition(config, { engine: options.engine, language, ...(options.weights !== undefined && { weights: options.weights }) }),
   ]);
   const folder = options.out ? await createResultFolder(options.out) : null;
 
@@ -39,13 +42,13 @@ export async function runScreening(paths: readonly string[], { options, config, 
   const onSignal = () => interrupt.abort();
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
   const progress = createProgress(terminal, calls.length, !options.json && terminal.stdout.isTTY === true);
-  const language = options.language ?? config.language;
   await using screener = await openScreener({
     config,
     policies,
     metadata,
     raw,
     engine: options.engine,
+    recognition,
     language,
     agentChannel: options.agentChannel === "auto" ? "auto" : options.agentChannel === "0" ? 0 : 1,
     listener,

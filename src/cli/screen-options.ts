@@ -5,6 +5,7 @@ export interface ScreenOptions {
   readonly json?: true;
   readonly details?: true;
   readonly engine: "auto" | "sherpa" | "whisper" | "openai" | "import" | "none";
+  readonly weights?: string;
   readonly language?: Language | "auto";
   readonly agentChannel: "0" | "1" | "auto";
   readonly form?: string;

@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import type { Config } from "../config.ts";
 import { pickEngine } from "../pipeline/asr/engines.ts";
 import { findTranscript } from "../pipeline/asr/import.ts";
+import { silentTranscriber } from "../pipeline/asr/none.ts";
 import type { Transcriber } from "../pipeline/asr/port.ts";
 import type { Listener } from "../pipeline/audio/listen.ts";
 import type { RawFormat, RecordingSource } from "../pipeline/audio/open.ts";
@@ -11,7 +12,10 @@ import type { Policies } from "../pipeline/policies.ts";
 import type { Screening } from "../pipeline/screening.ts";
 import { type StageOptions, screen } from "../pipeline/stages.ts";
 import type { CallMetadata, Language } from "../pipeline/types.ts";
+import { openVoices } from "../pipeline/voices/open.ts";
+import type { VoiceSplitter } from "../pipeline/voices/port.ts";
 import type { CallFile } from "./collect.ts";
+import type { Recognition } from "./recognition.ts";
 
 export interface ScreenerOptions {
   readonly config: Config;
@@ -21,6 +25,7 @@ export interface ScreenerOptions {
   readonly raw: RawFormat | null;
   /** `auto`, or the name of an engine. */
   readonly engine: string;
+  readonly recognition: Recognition;
   readonly language: Language | "auto";
   readonly agentChannel: 0 | 1 | "auto";
   readonly listener: Listener;
@@ -38,10 +43,24 @@ export interface Screener extends AsyncDisposable {
  * @throws CallsiftError `asr/not-available`
  */
 export async function openScreener(options: ScreenerOptions): Promise<Screener> {
-  const { config, policies, engine, listener } = options;
-  // Named now and not with the first call: it is a mistake of the command, not of a recording.
-  if (engine !== "auto") pickEngine(engine, { transcriptPath: null });
+  const { config, policies, engine, listener, recognition } = options;
+  const choice = { weights: recognition.weights?.manifest?.engine ?? null, hasServer: recognition.hasServer };
+  // Opened now and not with the first call: what is wrong with it is a mistake of the command, not of a recording.
   const transcribers = new Map<string, Promise<Transcriber>>();
+  const openEngine = (transcriptPath: string | Uint8Array | null): Promise<Transcriber> => {
+    const picked = pickEngine(engine, { transcriptPath, ...choice });
+    const opening = transcribers.get(picked.name) ?? picked.open(recognition.options).catch(withoutWords);
+    transcribers.set(picked.name, opening);
+    return opening;
+  };
+  if (engine !== "auto") await openEngine(null);
+
+  /** An engine that was asked for must open; one that was only found may not cost the call what its sound alone tells. */
+  function withoutWords(error: unknown): Transcriber {
+    if (engine !== "auto" || !(error instanceof CallsiftError)) throw error;
+    return silentTranscriber(`${error.code}: ${error.message}`);
+  }
+  let voices: Promise<VoiceSplitter> | null = null;
   const open = {
     searchPath: config.searchPath,
     timeoutMs: config.decodeTimeoutMs,
@@ -52,9 +71,8 @@ export async function openScreener(options: ScreenerOptions): Promise<Screener> 
     async screen(call, stageOptions) {
       const metadata = await metadataOf(call, options.metadata);
       const transcriptPath = engine === "none" ? null : await findTranscript(call.path, stageOptions?.signal);
-      const picked = pickEngine(engine, { transcriptPath });
-      const opening = transcribers.get(picked.name) ?? picked.open({});
-      transcribers.set(picked.name, opening);
+      const transcriber = await openEngine(transcriptPath);
+      if (transcriber.hearsSound) voices ??= openVoices();
       return screen(
         {
           source: sourceOf(call, metadata, options.raw),
@@ -63,12 +81,16 @@ export async function openScreener(options: ScreenerOptions): Promise<Screener> 
           agentChannel: options.agentChannel,
           language: options.language,
         },
-        { listener, transcriber: await opening, policyFor: policies.policyFor, open },
+        { listener, transcriber, ...(voices && { voices: await voices }), policyFor: policies.policyFor, open },
         stageOptions,
       );
     },
     async [Symbol.asyncDispose]() {
-      for (const opening of transcribers.values()) await (await opening)[Symbol.asyncDispose]();
+      for (const opening of [...transcribers.values(), ...(voices === null ? [] : [voices])]) {
+        // What did not open has been told to whoever asked for it.
+        const opened = await opening.catch(() => null);
+        await opened?.[Symbol.asyncDispose]();
+      }
     },
   };
 }

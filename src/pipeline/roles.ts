@@ -18,6 +18,8 @@ export interface RoleInput {
 export interface RoleAssignment {
   /** null where the sides cannot be told, or share a channel. */
   readonly agentChannel: number | null;
+  /** The agent's label, where the sides share a channel and are told apart by speakers; else null. */
+  readonly agentSpeaker: string | null;
   readonly roleSource: RoleSource;
   /** 0–1: how sure it is who is who; 0 where nobody is. */
   readonly roleConfidence: number;
@@ -50,12 +52,20 @@ export function assignRoles(input: RoleInput): RoleAssignment {
   const labelled = byLabels(onChannels, channels, placed.fit);
   const worded = byWording(onChannels, input);
   const decided = byOption(input) ?? byMetadata(input) ?? labelled ?? worded ?? byFirstSpeech(input);
-  if (!decided) return { agentChannel: null, roleSource: "none", roleConfidence: 0, transcript: withUtterances(transcript, onChannels) };
+  if (!decided)
+    return {
+      agentChannel: null,
+      agentSpeaker: null,
+      roleSource: "none",
+      roleConfidence: 0,
+      transcript: withUtterances(transcript, onChannels),
+    };
   const contradicted =
     (labelled !== null && labelled.agentChannel !== decided.agentChannel) ||
     (labelled === null && worded !== null && worded.roleConfidence > 0.8 && worded.agentChannel !== decided.agentChannel);
   return {
     agentChannel: decided.agentChannel,
+    agentSpeaker: null,
     roleSource: decided.roleSource,
     roleConfidence: round(contradicted ? Math.min(decided.roleConfidence, CONTRADICTED) : decided.roleConfidence),
     transcript: withUtterances(
@@ -176,7 +186,7 @@ function withRole(utterance: Utterance, { agentChannel, roleSource }: Decision, 
 /** Both parties on one channel: the transcript's own roles, or what its speakers say. */
 function rolesOnWordsOnly({ transcript, answeredAtMs }: RoleInput, utterances: readonly Utterance[]): RoleAssignment {
   const known = utterances.some(({ role }) => role !== null);
-  if (known) return { agentChannel: null, roleSource: "transcript", roleConfidence: 1, transcript };
+  if (known) return { agentChannel: null, agentSpeaker: null, roleSource: "transcript", roleConfidence: 1, transcript };
   const speakers = new Map<string, Utterance[]>();
   for (const utterance of utterances) {
     const key = utterance.speaker ?? (utterance.channel === null ? null : `channel ${utterance.channel}`);
@@ -189,7 +199,7 @@ function rolesOnWordsOnly({ transcript, answeredAtMs }: RoleInput, utterances: r
   const [best, next] = leans;
   const margin = best && next ? best.lean.score - next.lean.score : 0;
   if (!best || leans.length !== 2 || margin < LEAST_MARGIN)
-    return { agentChannel: null, roleSource: "none", roleConfidence: 0, transcript };
+    return { agentChannel: null, agentSpeaker: null, roleSource: "none", roleConfidence: 0, transcript };
   const agents = new Set(speakers.get(best.key));
   const named = utterances.map((utterance): Utterance => {
     const unknown = utterance.speaker === undefined && utterance.channel === null;
@@ -197,6 +207,7 @@ function rolesOnWordsOnly({ transcript, answeredAtMs }: RoleInput, utterances: r
   });
   return {
     agentChannel: null,
+    agentSpeaker: utterances.find((utterance) => agents.has(utterance))?.speaker ?? null,
     roleSource: "transcript",
     roleConfidence: round(certainty(margin)),
     transcript: withUtterances(transcript, named),

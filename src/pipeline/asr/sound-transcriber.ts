@@ -189,7 +189,7 @@ async function hearTask(
       phrases.length > 0 && isSpeech
         ? await listenAgain(
             { sound, startMs: piece.startMs, heard, utterances: assemble({ ...text, doubt: null }, side, { minConfidence: 0 }).utterances },
-            { recogniser, judge, phrases, language, ...signal },
+            { recogniser, judge, phrases, language, timeoutMs: pieceTimeoutMs, ...signal },
           )
         : [];
     return { ...text, side, hearings };
