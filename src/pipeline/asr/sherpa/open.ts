@@ -3,6 +3,7 @@ import { CallsiftError, toCallsiftError } from "../../errors.ts";
 import type { AsrEngine } from "../port.ts";
 import type { HeardPiece, HearOptions, Recogniser, RecogniserOptions } from "../recogniser.ts";
 import { planCtc } from "./ctc-plan.ts";
+import type { CtcHeard } from "./ctc-session.ts";
 import { type CtcThread, type CtcThreadData, startCtcThread } from "./ctc-thread.ts";
 import { createEncoder, type Encoder } from "./encode.ts";
 import { FAMILIES } from "./families.ts";
@@ -10,7 +11,7 @@ import { inspectSherpa, type SherpaWeights } from "./inspect.ts";
 import { decodeNative, loadNative, type SherpaRecognizer, type SherpaResult } from "./native.ts";
 import { createSeats, type Seats } from "./seats.ts";
 import { chooseWay, type Way } from "./way.ts";
-import { joinSymbols, type Recognised } from "./words.ts";
+import { type HeardWord, joinSymbols, type Recognised } from "./words.ts";
 
 /** Recognisers of the sherpa-onnx project: what the engine is known by before it is opened. Weights have licences of their own. */
 export const sherpaEngine = {
@@ -90,26 +91,26 @@ function tagsOf(symbols: readonly string[]): Record<string, string> {
   return tags;
 }
 
-/** Weighs texts on a piece that a thread holds, or can be made to hold. */
-interface Weigher {
-  readonly hold: () => Promise<{
-    readonly thread: CtcThread;
-    readonly piece: number;
-    readonly ids: readonly number[];
-    readonly words: ReturnType<typeof joinSymbols>["words"];
-  }>;
-  readonly encoder: Encoder;
+/** A piece whose scores a thread holds. */
+interface HeldPiece {
+  readonly thread: CtcThread;
+  readonly piece: number;
+  readonly ids: readonly number[];
+  readonly words: readonly HeardWord[];
 }
 
-function createWeigh({ hold, encoder }: Weigher): { weigh: NonNullable<HeardPiece["weigh"]>; release: () => void } {
-  let held: ReturnType<Weigher["hold"]> | null = null;
+/** `weigh` and `release` of a piece that is held, or that `hold` makes so when it is first asked. */
+function createWeigh(
+  encoder: Encoder,
+  hold: HeldPiece | (() => Promise<HeldPiece>),
+): Pick<HeardPiece, "release"> & { weigh: NonNullable<HeardPiece["weigh"]> } {
+  let holding: Promise<HeldPiece> | null = typeof hold === "function" ? null : Promise.resolve(hold);
   let isReleased = false;
-  const letGo = () => void held?.then(({ thread, piece }) => thread.release(piece)).catch(() => {});
   return {
     async weigh(texts) {
       if (isReleased) throw new CallsiftError("internal/bug", "a piece was weighed after its release");
-      held ??= hold();
-      const { thread, piece, ids, words } = await held;
+      if (typeof hold === "function") holding ??= hold();
+      const { thread, piece, ids, words } = await (holding as Promise<HeldPiece>);
       return await thread.weigh(
         piece,
         texts.map((text) => encoder.encode(text, { ids, words })),
@@ -118,9 +119,15 @@ function createWeigh({ hold, encoder }: Weigher): { weigh: NonNullable<HeardPiec
     release() {
       if (isReleased) return;
       isReleased = true;
-      letGo();
+      // A piece that could not be held has nothing to let go of, and `weigh` has told why.
+      void holding?.then(({ thread, piece }) => thread.release(piece)).catch(() => {});
     },
   };
+}
+
+/** What a thread heard, in symbols. */
+function spelt(heard: CtcHeard, symbols: readonly string[], frameMs: number): Recognised[] {
+  return heard.tokens.map(({ id, frame, logProb }) => ({ symbol: symbols[id] ?? "", startMs: frame * frameMs, logProb }));
 }
 
 /** Our own decoding, one thread and one copy of the weights a lane; the second and further ones are loaded when there is work for them. */
@@ -151,29 +158,14 @@ async function openOwn(weights: SherpaWeights, way: Way, data: CtcThreadData, la
         (late) => late.thread.release(late.piece),
         options,
       );
-      const recognised = heard.tokens.map(({ id, frame, logProb }) => ({
-        symbol: symbols[id] ?? "",
-        startMs: frame * data.plan.frameMs,
-        logProb,
-      }));
-      const { words, ...plain } = plainPiece(recognised, weights, sound.length / 16, {
+      const { words, ...plain } = plainPiece(spelt(heard, symbols, data.plan.frameMs), weights, sound.length / 16, {
         noSpeech: heard.noSpeech,
         languages: options.language === "auto" ? heard.languages : null,
         tags: tagsOf(heard.prompt.map((id) => symbols[id] ?? "")),
       });
       if (!keep) return { ...plain, weigh: null, release: () => {} };
       const ids = heard.tokens.map(({ id }) => id);
-      const { weigh, release } = createWeigh({ encoder, hold: async () => ({ thread, piece, ids, words: words.words }) });
-      let isHeld = true;
-      return {
-        ...plain,
-        weigh,
-        release() {
-          if (isHeld) thread.release(piece);
-          isHeld = false;
-          release();
-        },
-      };
+      return { ...plain, ...createWeigh(encoder, { thread, piece, ids, words: words.words }) };
     },
     async [Symbol.asyncDispose]() {
       await seats.close();
@@ -200,21 +192,10 @@ async function openNative(weights: SherpaWeights, way: Way, data: CtcThreadData 
     return started;
   }
 
-  function weigherOf(plan: CtcThreadData, sound: Float32Array, { language }: HearOptions): Weigher {
-    return {
-      encoder,
-      async hold() {
-        const thread = judge(plan);
-        const { heard, piece } = await thread.hear(sound, language, true);
-        const recognised = heard.tokens.map(({ id, frame, logProb }) => ({
-          symbol: symbols[id] ?? "",
-          startMs: frame * plan.plan.frameMs,
-          logProb,
-        }));
-        const { words } = joinSymbols(recognised, weights.tokens.spelling, sound.length / 16);
-        return { thread, piece, ids: heard.tokens.map(({ id }) => id), words };
-      },
-    };
+  async function holdBy(thread: CtcThread, { plan }: CtcThreadData, sound: Float32Array, { language }: HearOptions): Promise<HeldPiece> {
+    const { heard, piece } = await thread.hear(sound, language, true);
+    const { words } = joinSymbols(spelt(heard, symbols, plan.frameMs), weights.tokens.spelling, sound.length / 16);
+    return { thread, piece, ids: heard.tokens.map(({ id }) => id), words };
   }
 
   return {
@@ -230,7 +211,7 @@ async function openNative(weights: SherpaWeights, way: Way, data: CtcThreadData 
         noSpeech: result.lang === "<|nospeech|>" ? 1 : null,
       });
       if (options.keep !== true || !data) return { ...plain, weigh: null, release: () => {} };
-      return { ...plain, ...createWeigh(weigherOf(data, sound, options)) };
+      return { ...plain, ...createWeigh(encoder, () => holdBy(judge(data), data, sound, options)) };
     },
     async [Symbol.asyncDispose]() {
       await seats.close();

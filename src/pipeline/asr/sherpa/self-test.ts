@@ -17,7 +17,8 @@ const DEADLINE_MS = 120_000;
  * @throws CallsiftError `weights/foreign` where the child ended, crashed or hung over them; `aborted`
  */
 export async function runTrial(order: TrialOrder, { signal, deadlineMs = DEADLINE_MS }: TrialOptions = {}): Promise<TrialReport> {
-  signal?.throwIfAborted();
+  const aborted = () => new CallsiftError("aborted", "stopped on request while weights were tried");
+  if (signal?.aborted) throw aborted();
   const child = startChild();
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => {
@@ -28,7 +29,7 @@ export async function runTrial(order: TrialOrder, { signal, deadlineMs = DEADLIN
       () => stop(new CallsiftError("weights/foreign", `the weights were not loaded and tried within ${deadlineMs} ms`)),
       deadlineMs,
     );
-    const onAbort = () => stop(new CallsiftError("aborted", "stopped on request while weights were tried"));
+    const onAbort = () => stop(aborted());
     const settle = (end: () => void) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);

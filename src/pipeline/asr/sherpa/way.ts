@@ -70,7 +70,7 @@ export async function chooseWay(
   const remembered = again ? null : recall(weights);
   if (remembered?.on === on && isUnchanged(remembered, weights))
     return { ...plain(remembered), modelPath: modelPathOf(remembered, weights) };
-  signal?.throwIfAborted();
+  if (signal?.aborted) throw new CallsiftError("aborted", "stopped on request before weights were tried");
   const sha256 = await hashFile(weights.modelPath);
   const signed = await makeSigned(weights, sha256, processor, signal);
   const report = await tryBoth(weights, "path" in signed ? signed.path : null, signal);
