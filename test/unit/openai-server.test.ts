@@ -68,6 +68,7 @@ describe("a request", () => {
         file: { name: "piece.flac", type: "audio/flac" },
         fields: {
           model: ["whisper-1"],
+          temperature: ["0"],
           language: ["zh"],
           response_format: ["verbose_json"],
           "timestamp_granularities[]": ["word", "segment"],
@@ -77,6 +78,26 @@ describe("a request", () => {
       expect(request?.headers.authorization).toBe(`Bearer ${KEY}`);
       expect(JSON.stringify(request?.fields)).not.toContain(KEY);
     });
+  });
+
+  it("gives Whisper something to follow on from in Chinese, and tells where the text is just that", async () => {
+    await withServer(
+      ({ lengthMs, number }) => ({ json: verboseJson(number === 0 ? "以下是普通話的句子,您好。" : TEXT, lengthMs) }),
+      async ({ hear, server }) => {
+        expect((await hear()).prompted).toBe(true);
+        expect((await hear()).prompted).toBe(false);
+        await hear({ language: "en" });
+        expect(server.requests.map(({ fields }) => fields.prompt)).toEqual([["以下是普通话的句子。"], ["以下是普通话的句子。"], undefined]);
+      },
+    );
+    await withServer(
+      good,
+      async ({ hear, server }) => {
+        await hear();
+        expect(server.requests[0]?.fields).not.toHaveProperty("prompt");
+      },
+      { model: "sense-voice" },
+    );
   });
 
   it("names no language where the engine decides", async () => {

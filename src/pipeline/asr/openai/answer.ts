@@ -1,4 +1,5 @@
 import { CallsiftError } from "../../errors.ts";
+import { simplify } from "../../text/normalise.ts";
 import type { HeardPiece } from "../recogniser.ts";
 import { type Letter, tokensWith } from "./heard-tokens.ts";
 import { lettersOf, splitText } from "./split-text.ts";
@@ -19,9 +20,10 @@ const MOST_TEXT = 10_000;
  *
  * @param answer parsed JSON, or the text
  * @param lengthMs of the piece
+ * @param prompt what the server was given to follow on from
  * @throws CallsiftError `asr/bad-answer`
  */
-export function readAnswer(answer: unknown, lengthMs: number): Omit<HeardPiece, "weigh" | "release"> {
+export function readAnswer(answer: unknown, lengthMs: number, prompt: string | null = null): Omit<HeardPiece, "weigh" | "release"> {
   const fields: Fields = typeof answer === "string" ? { text: answer } : isFields(answer) ? answer : {};
   const segments = fieldsIn(fields.segments);
   const written = typeof fields.text === "string" ? fields.text : segments.length > 0 ? segments.map(textOf).join("") : null;
@@ -44,10 +46,14 @@ export function readAnswer(answer: unknown, lengthMs: number): Omit<HeardPiece, 
     noSpeech: noSpeech.length > 0 ? noSpeech.reduce((least, share) => Math.min(least, share)) : null,
     capped: false,
     looped: segments.some(({ compression_ratio: ratio }) => typeof ratio === "number" && ratio > MOST_COMPRESSION),
-    prompted: false,
+    prompted: prompt !== null && spoken(text).startsWith(spoken(prompt)),
     languages: null,
     tags: { ...language, ...tags },
   };
+}
+
+function spoken(text: string): string {
+  return lettersOf(simplify(text)).join("");
 }
 
 /** What the server knows of each letter of the text: by words where it gives them, else by segments, else by its tokens as a whole. */

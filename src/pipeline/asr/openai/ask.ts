@@ -9,6 +9,8 @@ import type { SoundFile } from "./sound-file.ts";
 export interface Question {
   readonly file: SoundFile;
   readonly language: Language | "auto";
+  /** What the text is made to follow on from. */
+  readonly prompt: string | null;
   readonly signal: AbortSignal;
   /** By the clock. */
   readonly deadlineMs: number;
@@ -54,9 +56,17 @@ export function createAsk({ client, model, clock, secrets }: AskOptions): Ask {
   const forms = formsFor(model);
   let proven: Form | null = null;
 
-  async function request({ file, language, signal }: Question, form: Form): Promise<unknown> {
+  async function request({ file, language, prompt, signal }: Question, form: Form): Promise<unknown> {
     const { bytes, name, type } = file;
-    const body = { file: new File([bytes], name, { type }), model, ...(language !== "auto" && { language }), ...form };
+    const body = {
+      file: new File([bytes], name, { type }),
+      model,
+      // The same sound gives the same text: without it some servers sample where they are unsure, five times over.
+      temperature: 0,
+      ...(language !== "auto" && { language }),
+      ...(prompt !== null && { prompt }),
+      ...form,
+    };
     const answer: unknown = await client.audio.transcriptions.create(body, { signal, maxRetries: 0 });
     return typeof answer === "string" && form.response_format !== "text" ? parse(answer) : answer;
   }

@@ -1,6 +1,6 @@
 import { CallsiftError } from "../../errors.ts";
 import type { SpeechServer } from "../port.ts";
-import type { HeardPiece, HearOptions, Recogniser } from "../recogniser.ts";
+import { type HeardPiece, type HearOptions, RECOGNISER_RATE, type Recogniser } from "../recogniser.ts";
 import { readAddress } from "./address.ts";
 import { readAnswer } from "./answer.ts";
 import { createAsk } from "./ask.ts";
@@ -25,6 +25,9 @@ const DEFAULT_LANES = 4;
 const MAX_PIECE_MS = 30_000;
 /** Of a piece, where the caller sets none, ms. */
 const DEFAULT_TIMEOUT_MS = 120_000;
+/** Whisper then writes simplified characters and punctuation. Measured on Whisper alone, so nothing else is asked to follow on from it. */
+const PROMPT = "以下是普通话的句子。";
+const SAMPLES_PER_MS = RECOGNISER_RATE / 1000;
 /** The package's own time-out must never be first: ours says what it is. */
 const NEVER_MS = 2 ** 31 - 1;
 
@@ -56,6 +59,7 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
   const writer = await openSoundFileWriter(searchPath);
   const lanes = createLanes(Math.max(1, Math.floor(laneCount)));
   const inHand = new Map<AbortController, Promise<unknown>>();
+  const isWhisper = /whisper/i.test(model);
   let isClosed = false;
 
   async function hearPiece(sound: Float32Array, { language, timeoutMs = DEFAULT_TIMEOUT_MS }: HearOptions, stop: AbortController) {
@@ -67,7 +71,8 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
       const deadlineMs = clock.nowMs() + timeoutMs;
       const file = await writer.write(sound, stop.signal);
       stop.signal.throwIfAborted();
-      return readAnswer(await ask({ file, language, signal: stop.signal, deadlineMs }), sound.length / SAMPLES_PER_MS);
+      const prompt = language === "zh" && isWhisper ? PROMPT : null;
+      return readAnswer(await ask({ file, language, prompt, signal: stop.signal, deadlineMs }), sound.length / SAMPLES_PER_MS, prompt);
     } finally {
       clearTimeout(timer);
     }
@@ -104,8 +109,6 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
     },
   };
 }
-
-const SAMPLES_PER_MS = 16;
 
 function aborted(): CallsiftError {
   return new CallsiftError("aborted", "stopped on request");
