@@ -1,5 +1,5 @@
 import { loadConfig } from "../config.ts";
-import { CallsiftError } from "../pipeline/errors.ts";
+import { CallsiftError, type ErrorCode } from "../pipeline/errors.ts";
 import { addWeights } from "../weights/add.ts";
 import { CATALOGUE, type CatalogueEntry, catalogueEntry, totalBytes } from "../weights/catalogue.ts";
 import { pullWeights } from "../weights/pull.ts";
@@ -32,7 +32,7 @@ export async function modelsPullCommand(name: string, terminal: Terminal): Promi
   const { weightsDir, modelsUrl } = loadConfig();
   const { stdout, stderr } = terminal;
   const progress = createPullProgress(terminal);
-  return await interruptible(async (signal) => {
+  return await interruptible(terminal, async (signal) => {
     const { weights, already, recorded } = await pullWeights(name, {
       weightsDir,
       mirror: modelsUrl,
@@ -57,13 +57,10 @@ export async function modelsPullCommand(name: string, terminal: Terminal): Promi
 }
 
 /** `callsift models add`: takes weights that were carried in by hand. */
-export async function modelsAddCommand(
-  paths: readonly string[],
-  options: { readonly name?: string },
-  { stdout }: Terminal,
-): Promise<number> {
+export async function modelsAddCommand(paths: readonly string[], options: { readonly name?: string }, terminal: Terminal): Promise<number> {
   const { weightsDir } = loadConfig();
-  return await interruptible(async (signal) => {
+  const { stdout } = terminal;
+  return await interruptible(terminal, async (signal) => {
     const { weights, known } = await addWeights(paths, { weightsDir, name: options.name, signal });
     const { family, languages } = weights.manifest ?? { family: "", languages: [] };
     stdout.write(`${weights.name}: ${family} (${languages.join(", ")}), ${megabytes(weights.bytes)}, in ${weights.folder}\n`);
@@ -80,10 +77,11 @@ export async function modelsAddCommand(
 export async function modelsVerifyCommand(
   name: string | undefined,
   options: { readonly json?: true },
-  { stdout }: Terminal,
+  terminal: Terminal,
 ): Promise<number> {
   const { weightsDir } = loadConfig();
-  return await interruptible(async (signal) => {
+  const { stdout } = terminal;
+  return await interruptible(terminal, async (signal) => {
     const installed = name === undefined ? await installedWeights(weightsDir) : [await findWeights(weightsDir, name)];
     const results: Verified[] = [];
     for (const weights of installed) {
@@ -163,18 +161,28 @@ const aboutEntry =
     installed: installed.some(({ name, state }) => name === entry.name && state === "ready"),
   });
 
-/** Runs work that Ctrl-C stops in an orderly way. */
-async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+/** Runs work that Ctrl-C stops in an orderly way. Where it fails for a reason outside the command line, that is exit code 3. */
+async function interruptible({ stderr }: Terminal, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop);
   try {
     return await work(interrupt.signal);
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    if (error instanceof CallsiftError) process.stderr.write(`callsift: ${error.code}: ${error.message}\n`);
-    return EXIT.interrupted;
+    if (!(error instanceof CallsiftError) || !(interrupt.signal.aborted || FAILURES.has(error.code))) throw error;
+    stderr.write(`callsift: ${error.code}: ${error.message}\n`);
+    return interrupt.signal.aborted ? EXIT.interrupted : EXIT.someFailed;
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
   }
 }
+
+/** The command was right, but the world was not. */
+const FAILURES: ReadonlySet<ErrorCode> = new Set([
+  "weights/damaged",
+  "weights/foreign",
+  "weights/unreachable",
+  "weights/unsafe-archive",
+  "weights/no-space",
+  "output/unwritable",
+]);

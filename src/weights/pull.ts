@@ -1,9 +1,9 @@
 import { CallsiftError, toCallsiftError } from "../pipeline/errors.ts";
-import { CATALOGUE, type CatalogueEntry, catalogueEntry } from "./catalogue.ts";
+import { CATALOGUE, type CatalogueEntry, catalogueEntry, totalBytes } from "./catalogue.ts";
 import { type Got, PATIENCE, type Patience } from "./download.ts";
 import { fetchSource, nameOfSource, type PullProgress, sourcesOf } from "./fetch-source.ts";
 import { inspectWeights } from "./inspect.ts";
-import { writeManifest } from "./manifest.ts";
+import { type Manifest, writeManifest } from "./manifest.ts";
 import type { PipOptions } from "./pip.ts";
 import { findWeights, type InstalledWeights } from "./store.ts";
 import { checkHashes } from "./verify.ts";
@@ -114,7 +114,12 @@ async function install(
 ): Promise<InstalledWeights> {
   // Hashes that were known vouch for their files; of all others only a look inside tells what came.
   if (entry.files.some(({ sha256 }) => sha256 === null)) await inspectWeights(work.files, entry.engine);
-  await writeManifest(work.files, {
+  const files = entry.files.map(({ name, sha256 }) => {
+    const file = got.get(name);
+    if (file === undefined) throw new Error(`no bytes of ${name}`);
+    return { name, ...file, known: sha256 !== null };
+  });
+  const manifest: Manifest = {
     schema: "callsift.weights/1",
     name: entry.name,
     engine: entry.engine,
@@ -123,14 +128,11 @@ async function install(
     licence: { name: entry.licence.name, url: entry.licence.url },
     source,
     addedAt: new Date().toISOString(),
-    files: entry.files.map(({ name, sha256 }) => {
-      const file = got.get(name);
-      if (file === undefined) throw new Error(`no bytes of ${name}`);
-      return { name, ...file, known: sha256 !== null };
-    }),
-  });
-  await work.publish(entry.name);
-  return await findWeights(weightsDir, entry.name);
+    files,
+  };
+  await writeManifest(work.files, manifest);
+  const folder = await work.publish(entry.name, async () => (await whole(weightsDir, entry, undefined)) !== null);
+  return { name: entry.name, folder, manifest, bytes: totalBytes(files), state: "ready", fault: null };
 }
 
 const recordedOf = (entry: CatalogueEntry): string[] => entry.files.filter(({ sha256 }) => sha256 === null).map(({ name }) => name);

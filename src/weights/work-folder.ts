@@ -13,8 +13,12 @@ export interface WorkFolder extends AsyncDisposable {
   readonly files: string;
   /** What is needed on the way: archives, wheels. */
   readonly scratch: string;
-  /** Puts `files` in the store under that name in one step, in place of what may be there. */
-  publish(name: string): Promise<void>;
+  /**
+   * Puts `files` in the store under that name in one step, in place of what may be there; where `isGood` says that this is as good, that stays.
+   *
+   * @returns the folder in the store
+   */
+  publish(name: string, isGood?: () => Promise<boolean>): Promise<string>;
 }
 
 /** Left alone so long, a work folder is nobody's, whatever its name says. */
@@ -62,31 +66,25 @@ export async function openWorkFolder(weightsDir: string, { pull }: { readonly pu
   return {
     files,
     scratch,
-    async publish(name) {
+    async publish(name, isGood = async () => false) {
       const place = join(weightsDir, name);
-      try {
-        for (let attempt = 0; ; attempt++) {
-          const away = join(weightsDir, `.old-${randomUUID()}`);
-          const replaced = await rename(place, away).then(
-            () => true,
-            (error: NodeJS.ErrnoException) => {
-              if (error.code !== "ENOENT") throw error;
-              return false;
-            },
-          );
-          try {
-            await rename(files, place);
-            done = true;
-            if (replaced) await rm(away, { recursive: true, force: true });
-            return;
-          } catch (error) {
-            if (replaced) await rename(away, place).catch(() => {}); // better the old ones than none
-            // Another pull has put its own there between our two renames.
-            if (attempt === 3 || !["ENOTEMPTY", "EEXIST", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-          }
+      for (let attempt = 0; ; attempt++) {
+        try {
+          await rename(files, place);
+          done = true;
+          return place;
+        } catch (error) {
+          // There are some already: of an earlier pull, or of one that was at it at the same time.
+          const isTaken = ["ENOTEMPTY", "EEXIST", "EPERM", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+          if (!isTaken || attempt === 5) throw unwritable(error);
         }
-      } catch (cause) {
-        throw unwritable(cause);
+        if (await isGood()) {
+          done = true;
+          return place;
+        }
+        const away = join(weightsDir, `.old-${randomUUID()}`);
+        await rename(place, away).catch(ignoreMissing);
+        await rm(away, { recursive: true, force: true });
       }
     },
     async [Symbol.asyncDispose]() {
@@ -101,6 +99,10 @@ async function tidy(weightsDir: string): Promise<void> {
   for (const name of await readdir(weightsDir))
     if ((name.startsWith(".old-") || name.startsWith(ONCE)) && (await isOld(join(weightsDir, name))))
       await rm(join(weightsDir, name), { recursive: true, force: true });
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw unwritable(error);
 }
 
 function isAlive(pid: number): boolean {

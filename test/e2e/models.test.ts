@@ -98,6 +98,14 @@ describe("callsift models", () => {
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(new RegExp(`^callsift: ${code}: `)) });
   });
 
+  it("add says what is wrong with the files, and exits 3", async () => {
+    const path = join(top, "model.int8.onnx");
+    await writeFile(path, "no weights at all");
+    const ran = await run(["add", path, join(senseVoice, "tokens.txt")]);
+    expect(ran).toMatchObject({ code: 3, stderr: expect.stringMatching(/^callsift: weights\/\w+: /) });
+    expect(await readdir(store())).toEqual([]);
+  });
+
   it("stops at Ctrl-C, keeps the part for the next time, and tells no password", async () => {
     // Of the length that the catalogue knows, so that it is not given up before it stalls; the mirror comes first, so nobody else is asked.
     const config = Buffer.alloc(2_309, "x");
