@@ -63,7 +63,7 @@ export async function modelsAddCommand(paths: readonly string[], options: { read
   return await interruptible(terminal, async (signal) => {
     const { weights, known } = await addWeights(paths, { weightsDir, name: options.name, signal });
     const { family, languages } = weights.manifest ?? { family: "", languages: [] };
-    stdout.write(`${weights.name}: ${family} (${languages.join(", ")}), ${megabytes(weights.bytes)}, in ${weights.folder}\n`);
+    stdout.write(`${weights.name}: ${family} (${toldLanguages(languages)}), ${megabytes(weights.bytes)}, in ${weights.folder}\n`);
     stdout.write(
       known
         ? "Its bytes are those the catalogue knows.\n"
@@ -118,13 +118,16 @@ function verifiedLine({ name, fault, known, recorded, loadMs }: Verified): strin
 function entryLines(entry: CatalogueEntry, installed: readonly InstalledWeights[]): string {
   const mark = installed.some(({ name, state }) => name === entry.name && state === "ready") ? "*" : " ";
   const gives = Object.entries(GIVES).flatMap(([key, told]) => (entry.gives[key as keyof typeof GIVES] ? [told] : []));
-  const languages = entry.languages.map((language) => (language === "*" ? "many more" : language)).join(", ");
   return [
     `${mark} ${entry.name}: ${entry.title}, ${megabytes(totalBytes(entry.files))}${entry.recommendedFor ? `; for ${entry.recommendedFor}` : ""}`,
-    `    ${entry.engine}; ${languages}; gives ${gives.join(", ")}`,
+    `    ${entry.engine}; ${toldLanguages(entry.languages)}; gives ${gives.join(", ")}`,
     `    licence: ${entry.licence.name} (${entry.licence.url})${entry.licence.note ? `: ${entry.licence.note}` : ""}`,
     "",
   ].join("\n");
+}
+
+function toldLanguages(languages: readonly string[]): string {
+  return languages.map((language) => (language === "*" ? "many more" : language)).join(", ");
 }
 
 const GIVES = {
