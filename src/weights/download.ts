@@ -106,6 +106,8 @@ async function fetchRest(url: string, wanted: Wanted, part: Part, { patience, on
         cause: error,
       });
     });
+    clearTimeout(watch);
+    watch = late(patience.stallMs);
     try {
       await takeHead(response, url, wanted, part);
       const limit = wanted.bytes ?? MAX_BYTES;

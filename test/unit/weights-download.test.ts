@@ -11,7 +11,6 @@ const sha256 = createHash("sha256").update(body).digest("hex");
 const known: Wanted = { name: "model.bin", bytes: body.length, sha256 };
 const unknown: Wanted = { name: "model.bin", bytes: null, sha256: null };
 const patience = { answerMs: 20_000, stallMs: 20_000, pauseMs: 1 };
-const impatience = { answerMs: 300, stallMs: 300, pauseMs: 1 };
 
 let folder = "";
 beforeEach(async () => {
@@ -135,7 +134,7 @@ describe("downloadFile", () => {
     ["a cut before the first byte, again and again", { cutAfter: 0 }, /broken off/, 3],
   ])("gives up a source that answers %s", async (_name, fault, message, requests) => {
     await using mirror = await mirrorOf(() => fault);
-    const waits = fault.silent || fault.stallAfter === 0 ? impatience : patience;
+    const waits = { ...patience, ...(fault.silent && { answerMs: 300 }), ...(fault.stallAfter === 0 && { stallMs: 300 }) };
     await expect(get(mirror.url, known, waits)).rejects.toMatchObject({
       code: "weights/unreachable",
       message: expect.stringMatching(message),
