@@ -76,7 +76,7 @@ export function singleSentences(sentences: readonly Sentence[], clips: ReadonlyM
   return sentences.map((sentence) => place([sentence], clips, sentence.id));
 }
 
-/** Sentences of one voice and line one after the other in pieces of 8 to 12 s; the same on every machine. */
+/** Sentences of one voice and line one after the other in pieces of 8 s and more; the same on every machine. */
 export function placedPieces(sentences: readonly Sentence[], clips: ReadonlyMap<string, Clip>): Labelled[] {
   const groups = new Map<string, Sentence[]>();
   for (const sentence of sentences) {
@@ -93,8 +93,9 @@ export function placedPieces(sentences: readonly Sentence[], clips: ReadonlyMap<
     };
     for (const sentence of group) {
       const clipMs = ((clips.get(sentence.id)?.samples.length ?? 0) * 1000) / RATE;
-      const withIt = lengthMs + clipMs + (gathered.length > 0 ? GAP_MS[1] : 2 * PAD_MS);
-      if (gathered.length > 0 && (lengthMs >= PIECE_MS[0] || withIt > PIECE_MS[1])) close();
+      const withIt = lengthMs + GAP_MS[1] + clipMs;
+      // As pieces of a call are gathered (pieces.ts): a short one takes the next sentence even if that makes it longer than 12 s.
+      if (gathered.length > 0 && lengthMs >= PIECE_MS[0] && withIt > PIECE_MS[1]) close();
       lengthMs = gathered.length > 0 ? withIt : clipMs + 2 * PAD_MS;
       gathered.push(sentence);
     }
