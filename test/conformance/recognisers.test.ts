@@ -117,6 +117,11 @@ for (const engine of ENGINES) {
       ["99 ms", 99, noise(99)],
       ["2 s of silence", 2_000, new Float32Array(32_000)],
       ["2 s of noise", 2_000, noise(2_000)],
+      [
+        "what is no number",
+        1_000,
+        noise(1_000).map((sample, i) => (i % 100 === 0 ? Number.NaN : i % 101 === 0 ? Number.POSITIVE_INFINITY : sample)),
+      ],
       ["full scale", 1_000, Float32Array.from({ length: 16_000 }, (_, i) => (i % 40 < 20 ? 1 : -1))],
     ])("keeps to the contract on %s", async (_, lengthMs, sound) => {
       for (const language of ["zh", "auto"] as const) {

@@ -1,5 +1,5 @@
 import { CallsiftError } from "../../errors.ts";
-import type { SpeechServer } from "../port.ts";
+import type { AsrEngine, SpeechServer } from "../port.ts";
 import { type HeardPiece, type HearOptions, RECOGNISER_RATE, type Recogniser } from "../recogniser.ts";
 import { readAddress } from "./address.ts";
 import { readAnswer } from "./answer.ts";
@@ -8,6 +8,13 @@ import { CLOCK, type Clock } from "./clock.ts";
 import { createLanes } from "./lanes.ts";
 import { openSoundFileWriter } from "./sound-file.ts";
 import { createSpeechFetch } from "./speech-fetch.ts";
+
+/** What is said of the engine where engines are listed. The model's licence is the server's affair. */
+export const openaiEngine = {
+  name: "openai",
+  license: "LicenseRef-server",
+  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
+} as const satisfies Omit<AsrEngine, "open">;
 
 export interface OpenaiOptions extends SpeechServer {
   /** Requests at once. */
@@ -57,7 +64,8 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
   });
   const ask = createAsk({ client, model, clock, secrets: address.secrets });
   const writer = await openSoundFileWriter(searchPath);
-  const lanes = createLanes(Math.max(1, Math.floor(laneCount)));
+  const places = Math.max(1, Math.floor(laneCount));
+  const lanes = createLanes(places);
   const inHand = new Map<AbortController, Promise<unknown>>();
   const isWhisper = /whisper/i.test(model);
   let isClosed = false;
@@ -79,14 +87,13 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
   }
 
   return {
-    name: "openai",
+    name: openaiEngine.name,
     model,
     recipe: `openai/${ENGINE_VERSION} ${model} server/${address.fingerprint}`,
-    lanes: laneCount,
+    lanes: places,
     maxPieceMs: MAX_PIECE_MS,
     async hear(sound, hearOptions) {
-      if (isClosed) throw new CallsiftError("asr/not-available", "expected an open recogniser, this one is closed");
-      if (hearOptions.signal?.aborted) throw aborted();
+      if (isClosed || hearOptions.signal?.aborted) throw aborted();
       const stop = new AbortController();
       const onAbort = (): void => stop.abort(aborted());
       hearOptions.signal?.addEventListener("abort", onAbort, { once: true });
