@@ -1,9 +1,9 @@
-import { availableParallelism } from "node:os";
 import type { Config } from "../config.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { catalogueEntry } from "../weights/catalogue.ts";
 import { hostOf } from "../weights/download.ts";
 import { inspectWeights } from "../weights/inspect.ts";
+import { lanesThatFit } from "../weights/lanes.ts";
 import { preferredWeights } from "../weights/preferred.ts";
 import { megabytes } from "../weights/space.ts";
 import { type InstalledWeights, installedWeights } from "../weights/store.ts";
@@ -11,8 +11,6 @@ import type { Check } from "./check.ts";
 
 /** Where OpenAI's own library sends to without an address. */
 const OPENAI_HOST = "api.openai.com";
-/** Left to everything else on the machine. */
-const MEMORY_SHARE = 0.8;
 
 /** What recognises speech on this machine: each installed set of weights, the server if one is set, and which of them `--engine auto` takes. */
 export async function checkRecognition(config: Config): Promise<Check[]> {
@@ -29,10 +27,11 @@ async function checkWeights(weights: InstalledWeights): Promise<Check> {
   const remedy = catalogueEntry(name) ? `callsift models pull ${name}` : `callsift models remove ${name}, and add them again`;
   if (manifest === null || fault !== null) return { name: title, state: "warn", detail: fault ?? "damaged", remedy };
   try {
-    const { memoryBytes } = await inspectWeights(folder, manifest.engine);
-    const lanes = lanesThatFit(catalogueEntry(name)?.memory.bytes ?? memoryBytes);
+    await inspectWeights(folder, manifest.engine);
+    const lanes = await lanesThatFit(weights);
+    const fit = `${lanes.count} of ${lanes.cores} workers fit (about ${megabytes(lanes.memoryBytes)} each, ${megabytes(lanes.freeBytes)} free)`;
     const licence = manifest.licence?.name ?? "licence not known";
-    const about = `${manifest.family}, ${megabytes(bytes)}, ${licence}; ${lanes.told}${manifest.engine === "sherpa" ? await signedNote(folder) : ""}`;
+    const about = `${manifest.family}, ${megabytes(bytes)}, ${licence}; ${fit}${manifest.engine === "sherpa" ? await signedNote(folder) : ""}`;
     return lanes.count === 0
       ? { name: title, state: "warn", detail: about, remedy: "make memory free, or take smaller weights (callsift models list)" }
       : { name: title, state: "ok", detail: about };
@@ -52,14 +51,6 @@ async function signedNote(folder: string): Promise<string> {
   const { signedStatus } = await import("../pipeline/asr/sherpa/way.ts");
   const { state, reason } = signedStatus(folder);
   return `; ${SIGNED[state]}${reason}`;
-}
-
-/** How many pieces of sound can be recognised at once: a core and a copy of the weights each. */
-function lanesThatFit(memoryBytes: number): { readonly count: number; readonly told: string } {
-  const cores = availableParallelism();
-  const free = process.availableMemory();
-  const count = Math.min(cores, Math.floor((free * MEMORY_SHARE) / memoryBytes));
-  return { count, told: `${count} of ${cores} workers fit (about ${megabytes(memoryBytes)} each, ${megabytes(free)} free)` };
 }
 
 function serverOf({ openaiKey, openaiBaseUrl, openaiModel }: Config): Check[] {

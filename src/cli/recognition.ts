@@ -1,8 +1,8 @@
-import { availableParallelism } from "node:os";
 import type { Config } from "../config.ts";
 import type { EngineOptions, SpeechServer } from "../pipeline/asr/port.ts";
 import { CallsiftError } from "../pipeline/errors.ts";
 import type { Language } from "../pipeline/types.ts";
+import { lanesThatFit } from "../weights/lanes.ts";
 import { preferredWeights } from "../weights/preferred.ts";
 import { type InstalledWeights, installedWeights } from "../weights/store.ts";
 
@@ -43,7 +43,7 @@ export async function findRecognition(config: Config, { engine, weights: wanted,
     weights,
     hasServer,
     options: {
-      lanes: availableParallelism(),
+      ...(weights && { lanes: await lanesOf(weights) }),
       minConfidence: config.minConfidence,
       pieceTimeoutMs: config.asrTimeoutMs,
       searchPath: config.searchPath,
@@ -52,6 +52,15 @@ export async function findRecognition(config: Config, { engine, weights: wanted,
       ...(second && { judge: () => openJudge(second.folder) }),
     },
   };
+}
+
+/** At least one, since the figure is an estimate; what is wrong with the weights is said when they are opened. */
+async function lanesOf(weights: InstalledWeights): Promise<number> {
+  const count = await lanesThatFit(weights).then(
+    (lanes) => lanes.count,
+    () => 1,
+  );
+  return Math.max(1, count);
 }
 
 async function openJudge(folder: string) {
