@@ -208,6 +208,8 @@ export interface Transcript {
   readonly engine: string;
   readonly model: string | null;
   readonly language: Language;
+  /** The recogniser leaves 嗯, 那个, um out: that they are not written says nothing. */
+  readonly dropsHesitations?: true;
   /** Ascending by start. */
   readonly utterances: readonly Utterance[];
   /** Ascending by start; not part of the text, but what rules cannot know about. */

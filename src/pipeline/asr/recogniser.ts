@@ -59,6 +59,8 @@ export interface Recogniser extends AsyncDisposable {
   readonly model: string | null;
   /** Part of the recipe hash: `name/version`, weights, and options that change the output. */
   readonly recipe: string;
+  /** It was trained to leave 嗯, 那个, um out: that they are not written says nothing. */
+  readonly dropsHesitations?: true;
   /** Pieces worked on at once. */
   readonly lanes: number;
   /** Longest piece it takes well, ms. */

@@ -57,7 +57,8 @@ export function createSoundTranscriber(
       if (tasks.length === 0) return { status: "not-available", reason: "nobody speaks in the recording" };
       const outcome = await hearAll(tasks, { recogniser, reader, options, pieceTimeoutMs, judge, minConfidence });
       if ("status" in outcome) return outcome;
-      return toTranscript(sides, outcome, { engine: name, model, minConfidence });
+      const about = { engine: name, model, ...(recogniser.dropsHesitations && { dropsHesitations: true as const }) };
+      return toTranscript(sides, outcome, about, minConfidence);
     },
     async [Symbol.asyncDispose]() {
       await recogniser[Symbol.asyncDispose]();
@@ -236,7 +237,8 @@ async function chooseLanguage(tasks: readonly Task[], { recogniser, reader, opti
 function toTranscript(
   sides: readonly Side[],
   { language, done }: Outcome,
-  { engine, model, minConfidence }: { engine: string; model: string | null; minConfidence: number },
+  about: Pick<Transcript, "engine" | "model" | "dropsHesitations">,
+  minConfidence: number,
 ): Transcript {
   const utterances: Transcript["utterances"][number][] = [];
   const doubtful: NonNullable<Transcript["doubtful"]>[number][] = [];
@@ -261,8 +263,7 @@ function toTranscript(
   const byStart = (a: { startMs: number; endMs: number }, b: { startMs: number; endMs: number }) =>
     a.startMs - b.startMs || a.endMs - b.endMs;
   return {
-    engine,
-    model,
+    ...about,
     language,
     utterances: utterances.sort(byStart),
     ...(doubtful.length > 0 && { doubtful: doubtful.sort(byStart) }),

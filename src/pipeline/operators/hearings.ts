@@ -2,6 +2,7 @@ import { clip, totalMs, union } from "../timeline.ts";
 import type { Detection, DoubtfulStretch, Hearing, Role, Span } from "../types.ts";
 import type { OperatorCall, Unjudged } from "./define.ts";
 import { speechOf } from "./speech.ts";
+import type { WindowOptions } from "./window.ts";
 import type { PhraseList, PhraseMatch, Who } from "./wording.ts";
 
 /** What the second listen found, and where the words are doubtful, as operators see it. */
@@ -69,9 +70,23 @@ export function heardDetection({ role, startMs, endMs, phrase, wording, written,
 /** Of what is heard by sound alone at the margins that count as said, nine in ten are (bench/second-listen.ts); written there is something else. */
 const HEARD_CONFIDENCE = 0.5;
 
-/** Whether doubtful words of that side in the window can hide what was looked for and not found. */
-export function canHide(call: OperatorCall, who: Who, window: Span): boolean {
-  return doubtfulMs(call, who, [window]) >= HIDES_MS;
+/**
+ * Whether doubtful words of that side in the window can hide what was looked for and not found. What belongs at an end of the call (`at`: a greeting, a
+ * closing) is hidden only in the side's first or last few stretches of speech, however far the window reaches in a short call.
+ */
+export function canHide(call: OperatorCall, who: Who, window: Span, at?: WindowOptions["at"]): boolean {
+  return doubtfulMs(call, who, [atEnd(call, who, window, at)]) >= HIDES_MS;
+}
+
+/** A greeting or a closing is within so many stretches of speech, pauses up to half a second inside. */
+const END_STRETCHES = 3;
+const PAUSE_MS = 500;
+
+function atEnd(call: OperatorCall, who: Who, [startMs, endMs]: Span, at: WindowOptions["at"] | undefined): Span {
+  const stretches = union([...speechOf(call, who), ...doubtfulSpans(call, who, [[startMs, endMs]])], PAUSE_MS);
+  if (at === "first") return [startMs, Math.min(endMs, stretches[END_STRETCHES - 1]?.[1] ?? endMs)];
+  if (at === "last") return [Math.max(startMs, stretches.at(-END_STRETCHES)?.[0] ?? startMs), endMs];
+  return [startMs, endMs];
 }
 
 /** Whether so much of that side's speech in the windows is doubtful that finding nothing means nothing. */

@@ -57,6 +57,8 @@ export const interruption = defineOperator({
   prepare({ role, minSpokenSeconds, minOverlapSeconds, minTurnSeconds, pauseSeconds, backChannels }) {
     return (call) => {
       if (!call.speech) return SIDES_UNKNOWN;
+      // Voices told apart on one channel never share time, whoever talks over whom.
+      if (call.layout !== "split") return { notAssessed: "sides-mixed", detail: "in one channel it cannot be heard who talks over whom" };
       const own = call.speech[role];
       const other = call.speech[otherRole(role)];
       const otherTurns = union(other, toMs(pauseSeconds));

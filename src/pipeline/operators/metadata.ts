@@ -89,7 +89,7 @@ export const metadata = defineOperator({
         const windows = excuse.windows(call) ?? [];
         if (windows.some((window) => excuse.phrases.find(call, excuse.role, window).length > 0)) return [];
         if (windows.some((within) => heardOnly(call, excuse.phrases, excuse.role, { within, orUnknown: true }).length > 0)) return [];
-        if (windows.some((window) => canHide(call, excuse.role, window))) return WORDS_DOUBTFUL;
+        if (windows.some((window) => canHide(call, excuse.role, window, unless?.window?.at))) return WORDS_DOUBTFUL;
         if (windows.length > 0 && !windows.some((window) => utterancesIn(call, excuse.role, window).length > 0)) {
           return { notAssessed: "no-words", detail: "the transcript has no words in the part of the call that is searched" };
         }

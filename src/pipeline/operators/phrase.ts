@@ -119,7 +119,7 @@ const judgeAbsent: Judge = (options, phrases, windows) => (call) => {
   for (const window of found) {
     if (phrases.find(call, options.role, window).length > 0 || heardIn(call, phrases, options, window, true).length > 0) continue;
     const utterances = utterancesIn(call, options.role, window);
-    if (canHide(call, options.role, window)) hidden++;
+    if (canHide(call, options.role, window, options.window?.at)) hidden++;
     else if (utterances.length === 0) silent++;
     else detections.push(absence(call, options, window, utterances));
   }

@@ -1,10 +1,24 @@
 import Type from "typebox";
-import { FILLERS } from "../text/fillers.ts";
+import { FILLERS, HESITATIONS } from "../text/fillers.ts";
 import { totalMs } from "../timeline.ts";
-import { defineOperator } from "./define.ts";
+import type { Language } from "../types.ts";
+import { defineOperator, type OperatorCall, type Unjudged } from "./define.ts";
 import { isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
 import { NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds } from "./speech.ts";
 import { compileWording, roleOf, whoOption, wordingOption } from "./wording.ts";
+
+const HESITATIONS_DROPPED: Unjudged = {
+  notAssessed: "hesitations-dropped",
+  detail: "the recogniser leaves hesitations out of its text",
+};
+
+function dropsHesitations({ transcript }: OperatorCall): boolean {
+  return "utterances" in transcript && transcript.dropsHesitations === true;
+}
+
+function isHesitation(phrase: string, language: Language): boolean {
+  return (HESITATIONS[language] as readonly string[]).includes(phrase);
+}
 
 /** Listed words said too often for the time that a side speaks; once or twice is no fault. */
 export const rate = defineOperator({
@@ -48,7 +62,11 @@ export const rate = defineOperator({
       const perMinute = (matches.length * 60_000) / Math.max(speechMs, toMs(minSpeechSeconds));
       const head = matches[0];
       const tail = matches.at(-1);
-      if (!head || !tail || perMinute <= maxPerMinute) return list.has(call.language) && isSpoilt(call, role) ? WORDS_DOUBTFUL : [];
+      if (!head || !tail || perMinute <= maxPerMinute) {
+        if (dropsHesitations(call) && list.phrases(call.language).some(({ source }) => isHesitation(source, call.language)))
+          return HESITATIONS_DROPPED;
+        return list.has(call.language) && isSpoilt(call, role) ? WORDS_DOUBTFUL : [];
+      }
       const counts = new Map<string, number>();
       for (const { phrase } of matches) counts.set(phrase, (counts.get(phrase) ?? 0) + 1);
       const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count]) => `${word}×${count}`);

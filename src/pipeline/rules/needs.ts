@@ -27,6 +27,7 @@ export const REASONS = {
   "words-doubtful": { zh: "识别的文字不可靠", en: "The recogniser is not sure of its words" },
   "no-wording": { zh: "规则没有该语言的用语", en: "The rule lists no phrases in the call's language" },
   "too-little-speech": { zh: "讲话太少，无法判断", en: "Too little speech to judge by" },
+  "hesitations-dropped": { zh: "识别引擎会略去语气词，无法统计", en: "The recogniser leaves hesitations out of its text" },
   "no-metadata": { zh: "元数据中没有该字段", en: "The metadata lack the field" },
   "no-such-rule": { zh: "评分项所绑定的规则未启用", en: "The rule that the item is bound to is not in force" },
 } as const satisfies Record<string, Readonly<Record<Language, string>>>;

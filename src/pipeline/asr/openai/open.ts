@@ -90,6 +90,8 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
     name: openaiEngine.name,
     model,
     recipe: `openai/${ENGINE_VERSION} ${model} server/${address.fingerprint}`,
+    // Most such servers run a Whisper, which does.
+    dropsHesitations: true,
     lanes: places,
     maxPieceMs: MAX_PIECE_MS,
     async hear(sound, hearOptions) {

@@ -55,6 +55,7 @@ export async function openWhisper({
     name: whisperEngine.name,
     model,
     recipe: `whisper/${VERSION} ${model}@${weightsBytes} prompt/${JSON.stringify(prompt)}`,
+    dropsHesitations: true,
     lanes: places,
     maxPieceMs: MAX_PIECE_MS,
     async hear(sound, options) {
