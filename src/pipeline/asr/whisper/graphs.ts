@@ -1,13 +1,7 @@
-import { createGraph } from "../onnx/build.ts";
+import { createGraph, type DataType } from "../onnx/build.ts";
 import type { Variable } from "./ctranslate2.ts";
 import { addLogMel } from "./log-mel.ts";
-
-/**
- * How the linear layers are computed. `float32`: as the weights are. `signed`, `unsigned`: weights in 8 bits of that sign, one scale an output;
- * signed only for CPUs with VNNI or AMX, elsewhere onnxruntime's signed kernel saturates. `blocks`: weights in 8 bits, one scale for 32 of them, and
- * the sound's values likewise: as exact as float16.
- */
-export type Arithmetic = "float32" | "signed" | "unsigned" | "blocks" | "rows";
+import type { Arithmetic, Packing, Stretch } from "./packing.ts";
 
 /** Sizes of one Whisper, as its variables' shapes give them. */
 export interface WhisperSizes {
@@ -25,103 +19,63 @@ export interface WhisperSizes {
 
 /** Width of one attention head in every Whisper. */
 export const HEAD = 64;
-/** Weights that share a scale in `blocks`. */
-const BLOCK = 32;
-const SMALL_BLOCK = 16;
+/** Name by which the graphs call the packed weights (packing.ts); there is no such file. */
+export const PACKED = "packed";
 
 /** What a graph is made from. */
 export interface GraphSource {
   readonly sizes: WhisperSizes;
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Name of the weights file beside the graph. */
-  readonly file: string;
   /** Layer and head of each attention head whose weights tell times. */
   readonly alignmentHeads: readonly (readonly [layer: number, head: number])[];
 }
 
+/** How a graph is laid out. */
+export interface Layout {
+  readonly arithmetic: Arithmetic;
+  /** Takes note of the weights that the graph wants packed. */
+  readonly packing: Packing;
+}
+
 /** The layers that both graphs are made of; `x` is always [batch, positions, width]. */
-function createLayers({ variables, file }: GraphSource, arithmetic: Arithmetic) {
+function createLayers({ variables }: GraphSource, { packing, arithmetic: usual }: Layout) {
   const graph = createGraph();
   const { op } = graph;
 
-  function raw(name: string): string {
-    const { type, shape, offset, length } = variables.get(name) as Variable;
-    return graph.external(name, type, shape, { file, offset, length });
-  }
-
-  /** The variable in float32; weights that CTranslate2 keeps in 8 bits have a scale for each row. */
+  /** A vector or table of the model, in float32. */
   function value(name: string): string {
-    const variable = variables.get(name) as Variable;
-    if (variable.type === "float32") return raw(name);
-    const float = op("Cast", [raw(name)], { attributes: { to: 1 } });
-    if (variable.type !== "int8") return float;
-    const scale = value(`${name}_scale`);
-    return op("Div", [float, op("Unsqueeze", [scale, graph.integers([-1])])]);
+    const { shape } = variables.get(name) as Variable;
+    return graph.external(name, "float32", shape, { file: PACKED, ...packing.addFloats(name) });
   }
 
-  /** The variable as the embedding of tokens is looked up in: not all of it in float32. */
-  function rows(name: string, indices: string): string {
-    const variable = variables.get(name) as Variable;
-    const taken = op("Cast", [op("Gather", [raw(name), indices])], { attributes: { to: 1 } });
-    if (variable.type !== "int8") return taken;
-    const scale = op("Cast", [op("Gather", [raw(`${name}_scale`), indices])], { attributes: { to: 1 } });
-    return op("Div", [taken, op("Unsqueeze", [scale, graph.integers([-1])])]);
+  /** `x` · weightᵀ + bias; the weight is packed as `arithmetic` wants it. */
+  function linear(x: string, prefix: string): string {
+    return product(x, `${prefix}/weight`, value(`${prefix}/bias`));
   }
 
-  /** `x` · `weight`ᵀ + `bias`; the weight is [outputs, inputs] in float32. */
-  function product(x: string, weight: string, [outputs, inputs]: readonly [number, number], bias?: string): string {
+  function product(x: string, name: string, bias?: string, arithmetic = usual): string {
+    const { outputs, inputs, block, levels, scales } = packing.add(name, arithmetic);
+    const packed = (kind: string, type: DataType, shape: readonly number[], stretch: Stretch) =>
+      graph.external(`${name}.${kind}`, type, shape, { file: PACKED, ...stretch });
     const plus = (sum: string) => (bias ? op("Add", [sum, bias]) : sum);
-    if (arithmetic === "float32") return plus(op("MatMul", [x, op("Transpose", [weight], { attributes: { perm: [1, 0] } })]));
+    if (arithmetic === "float32") return plus(op("MatMul", [x, packed("weights", "float32", [inputs, outputs], levels)]));
     if (arithmetic === "blocks") {
-      const size = inputs % BLOCK === 0 ? BLOCK : SMALL_BLOCK;
-      const blocks = op("Reshape", [weight, graph.integers([outputs, inputs / size, size])]);
-      const peak = op("ReduceMax", [op("Abs", [blocks])], { attributes: { axes: [2], keepdims: 1 } });
-      const scale = op("Div", [op("Max", [peak, graph.float(1e-9)]), graph.float(127)]);
-      const levels = op("Add", [op("Round", [op("Div", [blocks, scale])]), graph.float(128)]);
-      return op(
-        "MatMulNBits",
-        [
-          x,
-          op("Cast", [levels], { attributes: { to: 2 } }),
-          op("Reshape", [scale, graph.integers([outputs, inputs / size])]),
-          "",
-          "",
-          ...(bias ? [bias] : []),
-        ],
-        { domain: "com.microsoft", attributes: { K: inputs, N: outputs, bits: 8, block_size: size, accuracy_level: 4 } },
-      );
+      const bytes = packed("levels", "uint8", [outputs, inputs / block, block], levels);
+      const steps = packed("scales", "float32", [outputs, inputs / block], scales);
+      return op("MatMulNBits", [x, bytes, steps, "", "", ...(bias ? [bias] : [])], {
+        domain: "com.microsoft",
+        attributes: { K: inputs, N: outputs, bits: 8, block_size: block, accuracy_level: 4 },
+      });
     }
-    const peak = op("ReduceMax", [op("Abs", [weight])], { attributes: { axes: [1], keepdims: 1 } });
-    const scale = op("Div", [op("Max", [peak, graph.float(1e-9)]), graph.float(127)]);
-    const levels = op("Round", [op("Div", [weight, scale])]);
-    const isSigned = arithmetic === "signed" || arithmetic === "rows";
-    const bytes = op("Cast", [isSigned ? levels : op("Add", [levels, graph.float(128)])], { attributes: { to: isSigned ? 3 : 2 } });
-    if (arithmetic === "rows") {
-      const most = op("Max", [op("ReduceMax", [op("Abs", [x])], { attributes: { axes: [-1], keepdims: 1 } }), graph.float(1e-9)]);
-      const q = op("QuantizeLinear", [op("Div", [x, most]), graph.float(1 / 127), graph.byte("uint8", 128)]);
-      const sums = op("MatMulInteger", [q, op("Transpose", [bytes], { attributes: { perm: [1, 0] } }), graph.byte("uint8", 128)]);
-      const sc = op("Mul", [graph.float(1 / 127), op("Reshape", [scale, graph.integers([-1])])]);
-      return plus(op("Mul", [op("Mul", [op("Cast", [sums], { attributes: { to: 1 } }), sc]), most]));
-    }
-    const [quantised, step, zero] = graph.ops("DynamicQuantizeLinear", [x], 3) as [string, string, string];
-    const sums = op("MatMulInteger", [
-      quantised,
-      op("Transpose", [bytes], { attributes: { perm: [1, 0] } }),
-      zero,
-      ...(isSigned ? [] : [graph.byte("uint8", 128)]),
-    ]);
-    const scales = op("Mul", [step, op("Reshape", [scale, graph.integers([-1])])]);
-    return plus(op("Mul", [op("Cast", [sums], { attributes: { to: 1 } }), scales]));
-  }
-
-  /** A linear layer; of a fused one only the outputs `from`–`to`. */
-  function linear(x: string, prefix: string, part?: readonly [from: number, to: number]): string {
-    const [outputs, inputs] = (variables.get(`${prefix}/weight`) as Variable).shape as [number, number];
-    const weight = value(`${prefix}/weight`);
-    const bias = value(`${prefix}/bias`);
-    if (!part) return product(x, weight, [outputs, inputs], bias);
-    const cut = (whole: string) => op("Slice", [whole, graph.integers([part[0]]), graph.integers([part[1]]), graph.integers([0])]);
-    return product(x, cut(weight), [part[1] - part[0], inputs], cut(bias));
+    // Each position has a scale of its own: loud ones would leave nothing of the others.
+    const loudest = op("Max", [op("ReduceMax", [op("Abs", [x])], { attributes: { axes: [-1], keepdims: 1 } }), graph.float(1e-9)]);
+    const middle = graph.byte("uint8", 128);
+    const quantised = op("QuantizeLinear", [op("Div", [x, loudest]), graph.float(1 / 127), middle]);
+    const isSigned = arithmetic === "signed";
+    const weights = packed("levels", isSigned ? "int8" : "uint8", [inputs, outputs], levels);
+    const sums = op("Cast", [op("MatMulInteger", [quantised, weights, middle, ...(isSigned ? [] : [middle])])], { attributes: { to: 1 } });
+    const steps = op("Mul", [graph.float(1 / 127), packed("scales", "float32", [outputs], scales)]);
+    return plus(op("Mul", [op("Mul", [sums, steps]), loudest]));
   }
 
   function norm(x: string, prefix: string): string {
@@ -148,7 +102,7 @@ function createLayers({ variables, file }: GraphSource, arithmetic: Arithmetic) 
     return op("Reshape", [op("Transpose", [x], { attributes: { perm: [0, 2, 1, 3] } }), graph.integers([0, 0, heads * HEAD])]);
   }
 
-  return { graph, raw, value, rows, product, linear, norm, gelu, add, feedForward, split, join };
+  return { graph, value, product, linear, norm, gelu, add, feedForward, split, join };
 }
 
 /**
@@ -156,21 +110,19 @@ function createLayers({ variables, file }: GraphSource, arithmetic: Arithmetic) 
  * middle counted once (log-mel.ts). An even number of frames. Outputs for each layer of the decoder: `cross_k_N` [1, heads, 64, frames / 2] and `cross_v_N`
  * [1, heads, frames / 2, 64].
  */
-export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8Array {
+export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const { sizes } = source;
-  const { graph, value, product, linear, norm, gelu, add, feedForward } = createLayers(source, arithmetic);
+  const { graph, value, product, linear, norm, gelu, add, feedForward } = createLayers(source, layout);
   const { op } = graph;
   const { width, heads, mels } = sizes;
 
   const mel = addLogMel(graph, mels);
-  // Both convolutions are of 3 frames, with one of zeros before and after; here they are products over neighbouring frames.
+  // The first layer sees the sound itself, and is small: not in 8 bits. Both convolutions are of 3 frames, with one of zeros before and after; here they are products over neighbouring frames.
   const zero = graph.floats(new Float32Array(mels), [1, mels]);
   const padded = op("Concat", [zero, mel, zero], { attributes: { axis: 0 } });
   const shifted = (from: number, end: number) => op("Slice", [padded, graph.integers([from]), graph.integers([end]), graph.integers([0])]);
   const triples = op("Concat", [shifted(0, -2), shifted(1, -1), shifted(2, 2 ** 31 - 1)], { attributes: { axis: 1 } });
-  const kernel = (name: string, inputs: number) =>
-    op("Reshape", [op("Transpose", [value(name)], { attributes: { perm: [0, 2, 1] } }), graph.integers([width, 3 * inputs])]);
-  const first = gelu(product(triples, kernel("encoder/conv1/weight", mels), [width, 3 * mels], value("encoder/conv1/bias")));
+  const first = gelu(product(triples, "encoder/conv1/weight", value("encoder/conv1/bias"), "float32"));
   // The second takes every other frame: 2t - 1, 2t, 2t + 1.
   const pairs = op("Reshape", [first, graph.integers([-1, 2 * width])]);
   const odd = op("Slice", [pairs, graph.integers([width]), graph.integers([2 * width]), graph.integers([1])]);
@@ -180,7 +132,7 @@ export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8
     { attributes: { axis: 0 } },
   );
   const windows = op("Concat", [before, pairs], { attributes: { axis: 1 } });
-  const second = gelu(product(windows, kernel("encoder/conv2/weight", width), [width, 3 * width], value("encoder/conv2/bias")));
+  const second = gelu(product(windows, "encoder/conv2/weight", value("encoder/conv2/bias")));
   const count = op("Slice", [op("Shape", [second]), graph.integers([0]), graph.integers([1])]);
   const positions = op("Slice", [value("encoder/position_encodings/encodings"), graph.integers([0]), count, graph.integers([0])]);
   let x = op("Unsqueeze", [add(second, positions), graph.integers([0])]);
@@ -215,31 +167,26 @@ export function encoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8
 }
 
 /**
- * The decoder. Inputs: `tokens` [1, n]; `past` [1], how many went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added
+ * The decoder. Inputs: `embedded` [1, n, width], the vectors of n tokens and of their positions, added; `past` [1], how many went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added
  * to what follows (0, or far below); `targets` [m], tokens whose logit is wanted; for each layer `self_k_N`, `self_v_N` [1, past, width] of the tokens before, and the
  * encoder's `cross_k_N`, `cross_v_N`. Outputs: `best` [m], the likeliest next token, and its `best_logit`; `total` [m], the logarithm of the sum of all
  * exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention` [1,
  * alignment heads, n, t].
  */
-export function decoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8Array {
+export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const { sizes, alignmentHeads } = source;
-  const { graph, raw, value, rows, product, linear, norm, add, feedForward, split, join } = createLayers(source, arithmetic);
+  const { graph, product, linear, norm, add, feedForward, split, join } = createLayers(source, layout);
   const { op } = graph;
   const { width, heads, vocabulary } = sizes;
 
-  const tokens = graph.input("tokens", "int64", [1, "n"]);
+  let x = graph.input("embedded", "float32", [1, "n", width]);
   const past = graph.input("past", "int64", [1]);
   const asked = graph.input("rows", "int64", ["m"]);
   const ban = graph.input("ban", "float32", [vocabulary]);
   const targets = graph.input("targets", "int64", ["m"]);
 
-  const count = op("Slice", [op("Shape", [tokens]), graph.integers([1]), graph.integers([2])]);
+  const count = op("Slice", [op("Shape", [x]), graph.integers([1]), graph.integers([2])]);
   const end = op("Add", [past, count]);
-  const positions = op("Cast", [op("Slice", [raw("decoder/position_encodings/encodings"), past, end, graph.integers([0])])], {
-    attributes: { to: 1 },
-  });
-  let x = add(rows("decoder/embeddings/weight", tokens), positions);
-
   const scalar = (one: string) => op("Squeeze", [one, graph.integers([0])]);
   const range = (from: string, to: string, axis: number) =>
     op("Unsqueeze", [op("Range", [from, to, graph.integer(1)]), graph.integers([axis])]);
@@ -277,7 +224,7 @@ export function decoderGraph(source: GraphSource, arithmetic: Arithmetic): Uint8
   graph.output("attention", op("Concat", attention, { attributes: { axis: 1 } }), "float32", [1, alignmentHeads.length, "n", "t"]);
 
   const wanted = op("Squeeze", [op("Gather", [x, asked], { attributes: { axis: 1 } }), graph.integers([0])]);
-  const logits = product(norm(wanted, "decoder/layer_norm"), value("decoder/embeddings/weight"), [vocabulary, width]);
+  const logits = product(norm(wanted, "decoder/layer_norm"), "decoder/embeddings/weight");
   const allowed = op("Add", [logits, ban]);
   const best = op("ArgMax", [allowed], { attributes: { axis: 1, keepdims: 1 } });
   const last = graph.integers([1]);

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { CallsiftError } from "../../errors.ts";
 import { readIndex, type Variable } from "./ctranslate2.ts";
 import { type GraphSource, HEAD, type WhisperSizes } from "./graphs.ts";
@@ -10,8 +10,7 @@ import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
 export interface WhisperFolder extends GraphSource {
   /** E.g. `whisper-base`, by its sizes. */
   readonly model: string;
-  /** Of model.bin itself, links followed: where `file` lies. */
-  readonly weightsFolder: string;
+  readonly weightsPath: string;
   /** Bytes of model.bin. */
   readonly weightsBytes: number;
   readonly tokenizer: Tokenizer;
@@ -115,7 +114,7 @@ function nameOf({ width, encoderLayers, decoderLayers, mels }: WhisperSizes): st
 }
 
 interface Weights extends Omit<GraphSource, "alignmentHeads"> {
-  readonly weightsFolder: string;
+  readonly weightsPath: string;
   readonly weightsBytes: number;
 }
 
@@ -125,14 +124,7 @@ async function readWeights(folder: string): Promise<Weights> {
   try {
     const { spec, variables } = await readIndex(file, "model.bin");
     if (spec !== "WhisperSpec") throw new CallsiftError("weights/foreign", `model.bin: expected a WhisperSpec, found a ${spec}`);
-    const real = await realpath(path);
-    return {
-      sizes: sizesOf(variables),
-      variables,
-      file: basename(real),
-      weightsFolder: dirname(real),
-      weightsBytes: (await file.stat()).size,
-    };
+    return { sizes: sizesOf(variables), variables, weightsPath: path, weightsBytes: (await file.stat()).size };
   } finally {
     await file.close();
   }

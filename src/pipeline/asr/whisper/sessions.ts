@@ -1,8 +1,11 @@
+import { open as openFile } from "node:fs/promises";
 import type { Tensor as OrtTensor, InferenceSession as Session, TypedTensor } from "onnxruntime-node";
 import { CallsiftError } from "../../errors.ts";
-import { type Arithmetic, decoderGraph, encoderGraph } from "./graphs.ts";
+import { createEmbedding } from "./embedding.ts";
+import { decoderGraph, encoderGraph, PACKED } from "./graphs.ts";
 import type { WhisperFolder } from "./inspect.ts";
 import { foldWindows } from "./log-mel.ts";
+import { type Arithmetic, createPacking } from "./packing.ts";
 
 /** The encoder's output for one piece, as the decoder reads it. */
 export interface EncodedSound {
@@ -51,11 +54,18 @@ export interface Networks extends AsyncDisposable {
   ban(tokens: Iterable<number>): OrtTensor;
 }
 
+/**
+ * What is fast and right on a CPU. With VNNI or AMX: 8 bits throughout, the decoder, whose errors add up from token to token, more finely. Without: the encoder in float32.
+ */
+export function arithmeticFor(hasDotProducts: boolean): { readonly encoder: Arithmetic; readonly decoder: Arithmetic } {
+  return hasDotProducts ? { encoder: "signed", decoder: "blocks" } : { encoder: "float32", decoder: "unsigned" };
+}
+
 /** Far below every logit. */
 const BANNED = -1e9;
 
 /**
- * Loads both networks. Their graphs are made here and hold no weights: onnxruntime maps model.bin itself.
+ * Loads both networks. Their graphs are written here, and the weights handed over in memory (packing.ts): nothing is put on disk.
  *
  * @throws CallsiftError `weights/damaged` where onnxruntime refuses them
  */
@@ -65,24 +75,46 @@ export async function loadNetworks(
 ): Promise<Networks> {
   const { InferenceSession, Tensor } = await import("onnxruntime-node");
   const { sizes } = folder;
-  const options = {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    graphOptimizationLevel: "all",
-    extra: { session: { model_external_initializers_file_folder_path: folder.weightsFolder } },
-  } as const satisfies Session.SessionOptions;
-  const open = (graph: Uint8Array): Promise<Session> =>
-    InferenceSession.create(graph, options).catch((cause: unknown) => {
+  const file = await openFile(folder.weightsPath).catch((cause: unknown) => {
+    throw new CallsiftError("weights/missing", "expected a readable model.bin in the folder of the weights, found none", { cause });
+  });
+  const sessions: Session[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const session of sessions.splice(0)) await session.release();
+    await file.close();
+  };
+
+  async function load(graphOf: typeof encoderGraph, kind: Arithmetic): Promise<Session> {
+    const packing = createPacking(folder.variables);
+    const graph = graphOf(folder, { arithmetic: kind, packing });
+    const data = await packing.fill(file);
+    const session = await InferenceSession.create(graph, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+      // The arena would hold on to the most that was ever needed.
+      enableCpuMemArena: false,
+      externalData: [{ path: PACKED, data }],
+    }).catch((cause: unknown) => {
       throw new CallsiftError("weights/damaged", `model.bin: expected weights that onnxruntime can load, it says: ${firstLine(cause)}`, {
         cause,
       });
     });
-  const encoder = await open(encoderGraph(folder, arithmetic.encoder));
-  const decoder = await open(decoderGraph(folder, arithmetic.decoder)).catch(async (error: unknown) => {
-    await encoder.release();
+    sessions.push(session);
+    return session;
+  }
+
+  let encoder: Session;
+  let decoder: Session;
+  try {
+    encoder = await load(encoderGraph, arithmetic.encoder);
+    decoder = await load(decoderGraph, arithmetic.decoder);
+  } catch (error) {
+    await dispose();
     throw error;
-  });
+  }
+  const embedding = createEmbedding(file, folder.variables);
 
   const floats = (data: Float32Array, shape: readonly number[]) => new Tensor("float32", data, shape);
   const integers = (values: readonly number[], shape: readonly number[]) => new Tensor("int64", BigInt64Array.from(values, BigInt), shape);
@@ -111,7 +143,7 @@ export async function loadNetworks(
           const feeds: Record<string, OrtTensor> = {
             ...cross,
             ban,
-            tokens: integers(tokens, [1, tokens.length]),
+            embedded: floats(embedding.embed(tokens, past), [1, tokens.length, width]),
             past: integers([past], [1]),
             rows: integers(rows, [rows.length]),
             targets: integers(targets, [targets.length]),
@@ -139,10 +171,7 @@ export async function loadNetworks(
       for (const token of tokens) row[token] = BANNED;
       return floats(row, [sizes.vocabulary]);
     },
-    async [Symbol.asyncDispose]() {
-      await encoder.release();
-      await decoder.release();
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }
 

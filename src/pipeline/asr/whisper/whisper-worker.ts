@@ -5,7 +5,7 @@ import { hasDotProducts } from "../onnx/cpu.ts";
 import { readWhisperFolder } from "./inspect.ts";
 import type { Answer, Order } from "./lanes.ts";
 import { createEar, type Ear, type KeptPiece } from "./piece.ts";
-import { loadNetworks, type Networks } from "./sessions.ts";
+import { arithmeticFor, loadNetworks, type Networks } from "./sessions.ts";
 
 const { folder, prompt } = workerData as { readonly folder: string; readonly prompt: string | null };
 const port = parentPort;
@@ -18,7 +18,7 @@ async function open(): Promise<{ ear: Ear; networks: Networks }> {
   // biome-ignore lint/style/noProcessEnv: the native library asks getenv() as it loads; without this it writes a device id into the user's cache folder and carries an uploader. The thread shares the process's own environment.
   process.env.ORT_DISABLE_TELEMETRY = "1";
   const files = await readWhisperFolder(folder);
-  const networks = await loadNetworks(files, { encoder: "float32", decoder: hasDotProducts() ? "signed" : "unsigned" });
+  const networks = await loadNetworks(files, arithmeticFor(hasDotProducts()));
   return { ear: createEar(files, networks, prompt), networks };
 }
 
