@@ -20,9 +20,16 @@ export interface RunOptions {
   readonly started?: (child: ChildProcess) => void;
 }
 
+/** No weights, no server: what the machine of whoever runs the tests has installed changes nothing. A test that wants some says so in `env`. */
+const BARE = { XDG_CACHE_HOME: join(tmpdir(), "callsift-test-no-cache"), OPENAI_API_KEY: "", OPENAI_BASE_URL: "" };
+
 /** Runs the built command as a user would, and waits for its end. */
 export async function callsift(args: readonly string[], { cwd, env, started }: RunOptions = {}): Promise<Ran> {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd,
+    env: { ...process.env, ...BARE, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
