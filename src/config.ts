@@ -84,7 +84,7 @@ export const SETTINGS = {
     secret: true,
   } satisfies Setting<string | null>,
   CALLSIFT_MIN_CONFIDENCE: {
-    fallback: 0.55,
+    fallback: 0.5,
     expected: "a number from 0 to 1",
     meaning:
       "How sure a recogniser must be of a stretch of words for it to be evidence; on a stretch below it rules of wording are not assessed.",

@@ -34,6 +34,22 @@ test("a recognised pace just beyond the limit is weak, a clear one is not, a per
   expect((detect("speech-rate", call(20, 0.9)) as Detection[])[0]).not.toHaveProperty("weak");
 });
 
+test("the pace of recognised words is that of the speech they were heard in, where their own times are tighter", () => {
+  const text = "好".repeat(60);
+  // A fifth of a second a character: 12 s of speech, but the words' times leave a sixth of it out.
+  const words = Array.from({ length: 60 }, (_, i) => ({
+    text: "好",
+    startMs: 1_000 + Math.round((10_000 / 60) * i),
+    endMs: 1_000 + Math.round((10_000 / 60) * (i + 1)),
+  }));
+  const utterance = { role: "agent", startMs: 0, endMs: 12_000, text, words } as const;
+  const speech = { agent: [[0, 12_000]], customer: [] } as const;
+  expect(detect("speech-rate", operatorCall({ utterances: [{ ...utterance, confidence: 0.9 }], speech }))).toEqual([]);
+  expect(detect("speech-rate", operatorCall({ utterances: [{ ...utterance, confidence: null }], speech }))).toMatchObject([
+    { data: { perMinute: 360 } },
+  ]);
+});
+
 test("nobody is heard to interrupt in one channel", () => {
   const speech = { agent: [[4_000, 8_000]], customer: [[0, 6_000]] } as const;
   expect(detect("interruption", operatorCall({ layout: "split", speech }))).toHaveLength(1);

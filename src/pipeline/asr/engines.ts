@@ -4,8 +4,8 @@ import { noneEngine } from "./none.ts";
 import type { AsrEngine, EngineOptions } from "./port.ts";
 import type { Recogniser, RecogniserOptions } from "./recogniser.ts";
 
-/** 0–1; the mean probability of a character below which words are no evidence: about every other one is wrong there (docs/benchmarks.md). */
-export const MIN_CONFIDENCE = 0.55;
+/** 0–1; the mean probability of a character below which words are no evidence: every third one or more is wrong there (docs/benchmarks.md). */
+export const MIN_CONFIDENCE = 0.5;
 /** A piece of 20 s takes some seconds; a machine that is so busy that it takes this long has failed, ms. */
 export const PIECE_TIMEOUT_MS = 120_000;
 

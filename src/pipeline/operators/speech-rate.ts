@@ -98,19 +98,17 @@ function pace(call: OperatorCall, utterance: Utterance, { role, pauseSeconds }: 
   const { startMs, endMs, timing, text, words } = utterance;
   const units = countUnits(text, call.language);
   const pauseMs = toMs(pauseSeconds);
-  if (timing === "exact")
-    return {
-      utterance,
-      units,
-      ms: totalMs(
-        union(
-          words.map((word): Span => [word.startMs, word.endMs]),
-          pauseMs,
-        ),
-      ),
-    };
+  const wordsMs = totalMs(
+    union(
+      words.map((word): Span => [word.startMs, word.endMs]),
+      pauseMs,
+    ),
+  );
+  if (timing === "exact" && (utterance.confidence === null || !call.speech)) return { utterance, units, ms: wordsMs };
   if (!call.speech) return { utterance, units, ms: endMs - startMs };
   const heardMs = totalMs(union(clip(call.speech[role], [startMs, endMs]), pauseMs));
+  // A recogniser's words begin late and end early; the sound knows better.
+  if (timing === "exact") return { utterance, units, ms: Math.max(wordsMs, heardMs) };
   return { utterance, units, ms: heardMs >= MIN_HEARD_SHARE * (endMs - startMs) ? heardMs : 0 };
 }
 
