@@ -13,6 +13,8 @@ export interface CtcPlan {
   } | null;
   readonly inputs: readonly { readonly name: string; readonly type: "float32" | "int32" | "int64" }[];
   readonly output: string;
+  /** Scores of a frame, and frames of the output beyond those of the input; null where they are not known before. */
+  readonly scores: { readonly symbols: number; readonly more: number } | null;
   readonly blank: number;
   /** Of the output, ms. */
   readonly frameMs: number;
@@ -51,6 +53,7 @@ export function planCtc({ family, onnx, tokens }: SherpaWeights): CtcPlan | null
       stack: { size, step, negMean: list("neg_mean"), invStddev: list("inv_stddev") },
       inputs,
       output,
+      scores: { symbols: tokens.symbols.length, more: 4 },
       blank: onnx.metadata.has("blank_id") ? number("blank_id") : 0,
       frameMs: 10 * step,
       promptFrames: 4,
@@ -70,6 +73,7 @@ export function planCtc({ family, onnx, tokens }: SherpaWeights): CtcPlan | null
       stack: null,
       inputs,
       output,
+      scores: null,
       blank,
       frameMs: 40,
       promptFrames: 0,

@@ -19,14 +19,19 @@ export interface CtcHeard {
 export interface CtcSession extends AsyncDisposable {
   /** Features of the sound, as the model takes them. */
   featuresOf(sound: Float32Array): Float32Array;
-  /** The model alone, on features. */
+  /** The model alone, on features. The scores are 17 MB for 10 s of sound: `giveBack` them. */
   scoresOf(features: Float32Array, language: Language | "auto"): Promise<Scores>;
+  /** Their memory serves the next piece: they must not be read any more. */
+  giveBack(scores: Scores): void;
   read(scores: Scores): CtcHeard;
   judge(scores: Scores): Judge;
 }
 
 /** A shorter piece is followed by silence up to this: models want a few frames at least, samples. */
 const LEAST_SAMPLES = 6_400;
+
+/** Kept for the pieces to come: more are not needed, however many are held. */
+const MOST_SPARE = 2;
 
 /** Opens a CTC model in onnxruntime, on one core of the calling thread, which it blocks while it runs. */
 export async function openCtcSession(modelPath: string, plan: CtcPlan): Promise<CtcSession> {
@@ -42,6 +47,17 @@ export async function openCtcSession(modelPath: string, plan: CtcPlan): Promise<
   const fbank = createFbank(plan.fbank);
   const { promptFrames, prompt, blank } = plan;
   const width = plan.stack ? plan.stack.size * MEL_BINS : MEL_BINS;
+  // Left to the garbage collector, used scores pile up to 200 MB, and memory that is new has to be cleared first.
+  const spare: Float32Array[] = [];
+
+  /** Memory for the scores, where their number is known beforehand. */
+  function room(frames: number): Float32Array | null {
+    if (plan.scores === null) return null;
+    const size = (frames + plan.scores.more) * plan.scores.symbols;
+    const fitting = spare.findIndex(({ length }) => length >= size);
+    const [found] = fitting >= 0 ? spare.splice(fitting, 1) : [];
+    return (found ?? new Float32Array(size)).subarray(0, size);
+  }
 
   return {
     featuresOf(sound) {
@@ -62,13 +78,23 @@ export async function openCtcSession(modelPath: string, plan: CtcPlan): Promise<
           ? new ort.Tensor("int64", BigInt64Array.of(BigInt(value)), [1])
           : new ort.Tensor("int32", Int32Array.of(value), [1]);
       });
-      const results = await session.run(Object.fromEntries(plan.inputs.map(({ name }, i) => [name, values[i] as Tensor])), [plan.output]);
+      const space = room(frames);
+      const outputs =
+        space && plan.scores
+          ? { [plan.output]: new ort.Tensor("float32", space, [1, frames + plan.scores.more, plan.scores.symbols]) }
+          : [plan.output];
+      const results = await session.run(Object.fromEntries(plan.inputs.map(({ name }, i) => [name, values[i] as Tensor])), outputs);
       const scores = results[plan.output];
       const [, rows, symbols] = scores?.dims ?? [];
       if (!(scores?.data instanceof Float32Array) || rows === undefined || symbols === undefined) {
         throw new CallsiftError("weights/foreign", `expected rows of float scores from the model, got ${scores?.type} [${scores?.dims}]`);
       }
-      return { data: scores.data, frames: rows, symbols };
+      return { data: space ?? scores.data, frames: rows, symbols };
+    },
+    giveBack({ data }) {
+      if (plan.scores === null) return;
+      spare.push(new Float32Array(data.buffer as ArrayBuffer));
+      if (spare.length > MOST_SPARE) spare.shift();
     },
     read(scores) {
       const tokens = decodeGreedily(scores, blank, promptFrames).map((token) => ({ ...token, frame: token.frame - promptFrames }));

@@ -16,14 +16,17 @@ const held = new Map<number, Scores>();
 async function serve(order: CtcOrder): Promise<void> {
   const session = await opening;
   if (order.kind === "release") {
+    const scores = held.get(order.piece);
+    if (scores) session.giveBack(scores);
     held.delete(order.piece);
     return;
   }
   try {
     if (order.kind === "hear") {
       const scores = await session.scoresOf(session.featuresOf(order.sound), order.language);
-      if (order.keep) held.set(order.id, scores);
       tell({ kind: "heard", id: order.id, heard: session.read(scores) });
+      if (order.keep) held.set(order.id, scores);
+      else session.giveBack(scores);
     } else {
       const scores = held.get(order.piece);
       const judge = scores ? session.judge(scores) : null;

@@ -66,6 +66,7 @@ async function ownTokens({ modelPath, plan, symbols }: NonNullable<TrialOrder["o
     const scores = await session.scoresOf(session.featuresOf(clip), "auto");
     // sherpa-onnx leaves out as many tokens at the front as there are prompt frames, whatever frames they are of.
     const tokens = decodeGreedily(scores, plan.blank).slice(plan.promptFrames);
+    session.giveBack(scores);
     all.push(tokens.map(({ id, frame }) => placed(symbols[id] ?? "", ((frame - plan.promptFrames) * plan.frameMs) / 1000)));
   }
   return all;
