@@ -14,6 +14,22 @@ export function dot(a: ArrayLike<number>, aFrom: number, b: ArrayLike<number>, b
   return total;
 }
 
+/** Some of the rows, in the order asked for. */
+export function rowsOf({ columns, values }: Matrix, rows: readonly number[]): Matrix {
+  const picked = new Float64Array(rows.length * columns);
+  for (const [i, row] of rows.entries()) picked.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
+  return { rows: rows.length, columns, values: picked };
+}
+
+/** The mean of the rows, brought to length 1; zeros where there is none. */
+export function meanDirection({ rows, columns, values }: Matrix): Float64Array {
+  const sum = new Float64Array(columns);
+  for (let row = 0; row < rows; row++)
+    for (let i = 0; i < columns; i++) sum[i] = (sum[i] as number) + (values[row * columns + i] as number);
+  const length = Math.sqrt(dot(sum, 0, sum, 0, columns));
+  return length > 0 ? sum.map((value) => value / length) : sum;
+}
+
 /** The rows less their mean. */
 export function centred({ rows, columns, values }: Matrix): Matrix {
   const mean = new Float64Array(columns);

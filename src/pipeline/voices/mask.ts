@@ -1,7 +1,7 @@
 import { createMelWriter, MEL_BANDS, samplesOfFrames } from "./mel.ts";
 
-/** Level of each of the two noises, dBFS: 15 dB below the speech (`SPEECH_DB` of looks.ts). */
-const NOISE_DB = -45;
+/** Level of each of the two noises, dBFS: 18 dB below the speech (`SPEECH_DB` of looks.ts). */
+const NOISE_DB = -48;
 /** Of the noise that falls towards the upper bands, as speech does. */
 const POLE = 0.8;
 

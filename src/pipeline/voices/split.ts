@@ -7,9 +7,15 @@ import { tellApart } from "./tell-apart.ts";
 import type { VoiceEncoder } from "./voice-encoder.ts";
 import { VOICE_ENCODER_SHA256 } from "./voice-weights.ts";
 
-/** Below either of these it may be one voice, or three (performance.md, "Telling two voices apart in a mono call"). */
-export const LEAST_SILHOUETTE = 0.23;
+/**
+ * Below either of these it may be one voice, or three. Of 490 calls of one voice through one line or several (bench/voices.ts, more voices) none
+ * reaches both; of two-voice calls three of four do.
+ */
+export const LEAST_SILHOUETTE = 0.27;
 export const LEAST_EIGENGAP = 0.25;
+/** A voice that falls apart this clearly, and this far for the distance of the two voices, is two people. */
+const MOST_INNER_SILHOUETTE = 0.36;
+const MOST_INNER_SHARE = 0.25;
 /** A turn with less speech than this is given to the wrong voice too often. */
 export const UNSURE_TURN_MS = 1000;
 
@@ -65,6 +71,8 @@ export async function splitVoices(call: ToSplit, encoder: VoiceEncoder, options:
     return notTold(`no two clear voices: silhouette ${silhouette.toFixed(2)}, expected at least ${LEAST_SILHOUETTE}`, silhouette, eigengap);
   if (!(eigengap >= LEAST_EIGENGAP))
     return notTold(`not just two voices: eigengap ${eigengap.toFixed(2)}, expected at least ${LEAST_EIGENGAP}`, silhouette, eigengap);
+  if (apart.inner.some((inner) => inner.silhouette >= MOST_INNER_SILHOUETTE && inner.share >= MOST_INNER_SHARE))
+    return notTold("more than two voices: one of the two falls apart itself", silhouette, eigengap);
   const [one, two] = apart.speech;
   if (one.length === 0 || two.length === 0) return notTold("one voice has no turn of its own", silhouette, eigengap);
   return {

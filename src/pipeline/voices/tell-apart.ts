@@ -1,8 +1,8 @@
 import type { Span } from "../types.ts";
-import { dot, type Matrix } from "./algebra.ts";
+import { dot, type Matrix, meanDirection, rowsOf } from "./algebra.ts";
 import type { Look, Prints } from "./looks.ts";
 import type { Separation } from "./port.ts";
-import { eigengap, silhouette } from "./separation.ts";
+import { eigengap, type InnerSplit, innerSplits, silhouette } from "./separation.ts";
 import { scoresOfTicks, spansOfVoice, type Ticks, ticksOf, voicesOfTicks } from "./turns.ts";
 import { components, twoMeans } from "./two-means.ts";
 import { PRINT_SIZE } from "./voice-encoder.ts";
@@ -20,6 +20,8 @@ export interface Apart {
   /** By voice; `[0]` speaks first. */
   readonly speech: readonly [readonly Span[], readonly Span[]];
   readonly separation: Separation;
+  /** How each voice would fall apart itself. */
+  readonly inner: readonly [InnerSplit, InnerSplit];
 }
 
 /**
@@ -33,7 +35,7 @@ export function tellApart(speech: readonly Span[], { looks, values }: Prints): A
     MOST_CLEAR,
   );
   if (clear.length < LEAST_LOOKS) return null;
-  const prints = rowsOf(values, clear);
+  const prints = rowsOf({ rows: looks.length, columns: PRINT_SIZE, values }, clear);
   const ticks = ticksOf(speech);
   let groups = twoMeans(components(prints));
   let voices: Uint8Array = new Uint8Array(ticks.startMs.length);
@@ -47,6 +49,7 @@ export function tellApart(speech: readonly Span[], { looks, values }: Prints): A
   return {
     speech: [spansOfVoice(ticks, voices, first), spansOfVoice(ticks, voices, (1 - first) as 0 | 1)],
     separation: { silhouette: silhouette(prints, groups), eigengap: eigengap(prints) },
+    inner: innerSplits(prints, groups),
   };
 }
 
@@ -56,21 +59,13 @@ function evenly(values: readonly number[], most: number): readonly number[] {
   return Array.from({ length: most }, (_, i) => values[Math.floor((i * values.length) / most)] as number);
 }
 
-function rowsOf(values: Float32Array, rows: readonly number[]): Matrix {
-  const picked = new Float32Array(rows.length * PRINT_SIZE);
-  for (const [i, row] of rows.entries()) picked.set(values.subarray(row * PRINT_SIZE, (row + 1) * PRINT_SIZE), i * PRINT_SIZE);
-  return { rows: rows.length, columns: PRINT_SIZE, values: picked };
-}
-
-/** The mean print of a group, of length 1. */
-function meanOf({ rows, columns, values }: Matrix, groups: Uint8Array, group: 0 | 1): Float64Array {
-  const sum = new Float64Array(columns);
-  for (let row = 0; row < rows; row++) {
-    if (groups[row] !== group) continue;
-    for (let i = 0; i < columns; i++) sum[i] = (sum[i] as number) + (values[row * columns + i] as number);
-  }
-  const length = Math.sqrt(dot(sum, 0, sum, 0, columns));
-  return length > 0 ? sum.map((value) => value / length) : sum;
+function meanOf(prints: Matrix, groups: Uint8Array, group: 0 | 1): Float64Array {
+  return meanDirection(
+    rowsOf(
+      prints,
+      [...groups.keys()].filter((row) => groups[row] === group),
+    ),
+  );
 }
 
 /** How much nearer each look is to the first mean than to the second: about 1 at the first, -1 at the second, 0 half-way between the groups. */
