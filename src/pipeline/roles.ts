@@ -1,7 +1,8 @@
 import { attributeChannels } from "./asr/attribute.ts";
+import type { VoiceSpeech } from "./asr/port.ts";
 import { type Lean, leanOf } from "./role-wording.ts";
-import { totalMs } from "./timeline.ts";
-import type { CallMetadata, ChannelSound, Language, Layout, NoTranscript, Role, RoleSource, Transcript, Utterance } from "./types.ts";
+import { totalMs, union } from "./timeline.ts";
+import type { CallMetadata, ChannelSound, Language, Layout, NoTranscript, Role, RoleSource, Span, Transcript, Utterance } from "./types.ts";
 
 export interface RoleInput {
   readonly layout: Layout;
@@ -13,6 +14,8 @@ export interface RoleInput {
   readonly language: Language;
   /** When the call was answered (after ring-back); speech before it is not the parties'. */
   readonly answeredAtMs?: number;
+  /** The two voices of a channel that carries both people, where they could be told apart. */
+  readonly voices?: readonly VoiceSpeech[];
 }
 
 export interface RoleAssignment {
@@ -139,8 +142,10 @@ function byWording(utterances: readonly Utterance[], { channels, answeredAtMs }:
 const LEAST_MARGIN = 2;
 
 /** Without the other side to compare with, a side must show more. */
+const LEAST_ALONE = 1.5 * LEAST_MARGIN;
+
 function roleAlone({ score }: Lean): Role | null {
-  return score >= 1.5 * LEAST_MARGIN ? "agent" : score <= -1.5 * LEAST_MARGIN ? "customer" : null;
+  return score >= LEAST_ALONE ? "agent" : score <= -LEAST_ALONE ? "customer" : null;
 }
 
 function wordingDecision(agentChannel: number, margin: number): Decision {
@@ -156,6 +161,7 @@ const OUTBOUND = /^(?:out|呼出|外呼|去电)/i;
 const LEAST_ONSET_MS = 300;
 /** Who starts so close together started together. */
 const LEAST_LEAD_MS = 200;
+const FIRST_SPEECH_CONFIDENCE = 0.6;
 
 /**
  * Inbound, the agent greets first once the call is answered; outbound, the customer answers (喂？) and the agent is the other.
@@ -171,8 +177,11 @@ function byFirstSpeech({ layout, channels, metadata, answeredAtMs = 0 }: RoleInp
     .sort((a, b) => a.startMs - b.startMs);
   const [first, second] = onsets;
   if (!first || !second || second.startMs - first.startMs < LEAST_LEAD_MS) return null;
-  const outbound = OUTBOUND.test(metadata.direction?.trim() ?? "");
-  return { agentChannel: (outbound ? second : first).channel, roleSource: "speech", roleConfidence: 0.6 };
+  return { agentChannel: (isOutbound(metadata) ? second : first).channel, roleSource: "speech", roleConfidence: FIRST_SPEECH_CONFIDENCE };
+}
+
+function isOutbound({ direction }: CallMetadata): boolean {
+  return OUTBOUND.test(direction?.trim() ?? "");
 }
 
 /** The role of the utterance's channel; a label without a channel of its own stays. */
@@ -183,35 +192,75 @@ function withRole(utterance: Utterance, { agentChannel, roleSource }: Decision, 
   return channel === null ? utterance : { ...utterance, role: channel === agentChannel ? "agent" : "customer" };
 }
 
-/** Both parties on one channel: the transcript's own roles, or what its speakers say. */
-function rolesOnWordsOnly({ transcript, answeredAtMs }: RoleInput, utterances: readonly Utterance[]): RoleAssignment {
-  const known = utterances.some(({ role }) => role !== null);
-  if (known) return { agentChannel: null, agentSpeaker: null, roleSource: "transcript", roleConfidence: 1, transcript };
-  const speakers = new Map<string, Utterance[]>();
+/** Both parties on one channel: the transcript's own roles, or what its speakers say, or which of two voices speaks first. */
+function rolesOnWordsOnly(input: RoleInput, utterances: readonly Utterance[]): RoleAssignment {
+  const { transcript, answeredAtMs, voices = [] } = input;
+  const nobody = { agentChannel: null, agentSpeaker: null };
+  if (utterances.some(({ role }) => role !== null)) return { ...nobody, roleSource: "transcript", roleConfidence: 1, transcript };
+  // A voice whose words were not understood is a speaker all the same.
+  const speakers = new Map<string, Utterance[]>(voices.map(({ speaker }) => [speaker, []]));
   for (const utterance of utterances) {
-    const key = utterance.speaker ?? (utterance.channel === null ? null : `channel ${utterance.channel}`);
-    if (key === null) continue;
-    const said = speakers.get(key);
-    if (said) said.push(utterance);
-    else speakers.set(key, [utterance]);
+    const key = keyOf(utterance);
+    if (key !== null) speakers.set(key, [...(speakers.get(key) ?? []), utterance]);
   }
-  const leans = [...speakers].map(([key, said]) => ({ key, lean: leanOf(said, answeredAtMs) })).sort((a, b) => b.lean.score - a.lean.score);
-  const [best, next] = leans;
-  const margin = best && next ? best.lean.score - next.lean.score : 0;
-  if (!best || leans.length !== 2 || margin < LEAST_MARGIN)
-    return { agentChannel: null, agentSpeaker: null, roleSource: "none", roleConfidence: 0, transcript };
-  const agents = new Set(speakers.get(best.key));
+  const decided = speakers.size === 2 ? (speakerByWording(speakers, answeredAtMs) ?? speakerByFirstTurn(speakers, input)) : null;
+  if (!decided) return { ...nobody, roleSource: "none", roleConfidence: 0, transcript };
   const named = utterances.map((utterance): Utterance => {
-    const unknown = utterance.speaker === undefined && utterance.channel === null;
-    return unknown ? utterance : { ...utterance, role: agents.has(utterance) ? "agent" : "customer" };
+    const key = keyOf(utterance);
+    return key === null ? utterance : { ...utterance, role: key === decided.key ? "agent" : "customer" };
   });
+  const isLabel = voices.some(({ speaker }) => speaker === decided.key) || utterances.some(({ speaker }) => speaker === decided.key);
   return {
     agentChannel: null,
-    agentSpeaker: utterances.find((utterance) => agents.has(utterance))?.speaker ?? null,
-    roleSource: "transcript",
-    roleConfidence: round(certainty(margin)),
+    agentSpeaker: isLabel ? decided.key : null,
+    roleSource: decided.roleSource,
+    roleConfidence: round(decided.roleConfidence),
     transcript: withUtterances(transcript, named),
   };
+}
+
+interface SpeakerDecision {
+  readonly key: string;
+  readonly roleSource: "transcript" | "speech";
+  readonly roleConfidence: number;
+}
+
+/** Who spoke: the label, else the channel; null where neither is known. */
+function keyOf({ speaker, channel }: Utterance): string | null {
+  return speaker ?? (channel === null ? null : `channel ${channel}`);
+}
+
+function speakerByWording(speakers: ReadonlyMap<string, readonly Utterance[]>, answeredAtMs: number | undefined): SpeakerDecision | null {
+  const leans = [...speakers].map(([key, said]) => ({ key, lean: leanOf(said, answeredAtMs) })).sort((a, b) => b.lean.score - a.lean.score);
+  const [best, next] = leans;
+  if (!best || !next) return null;
+  const margin = best.lean.score - next.lean.score;
+  const isAlone = leans.some(({ lean }) => lean.utterances === 0);
+  if (margin < (isAlone ? LEAST_ALONE : LEAST_MARGIN)) return null;
+  return { key: best.key, roleSource: "transcript", roleConfidence: certainty(margin) };
+}
+
+/** Pauses inside a turn, ms. */
+const TURN_PAUSE_MS = 300;
+/** Of two voices told apart in one channel, shorter turns are given to the wrong one too often. */
+const LEAST_TURN_MS = 1000;
+
+/** As `byFirstSpeech`, for two voices that were told apart in one channel; others' labels say too little of how they were found. */
+function speakerByFirstTurn(
+  speakers: ReadonlyMap<string, readonly Utterance[]>,
+  { metadata, answeredAtMs = 0, voices = [] }: RoleInput,
+): SpeakerDecision | null {
+  if (![...speakers.keys()].every((key) => key.startsWith("voice-"))) return null;
+  const onsets = [...speakers]
+    .flatMap(([key, said]) => {
+      const speech = voices.find(({ speaker }) => speaker === key)?.speech ?? said.map(({ startMs, endMs }): Span => [startMs, endMs]);
+      const first = union(speech, TURN_PAUSE_MS).find(([startMs, endMs]) => endMs - Math.max(startMs, answeredAtMs) >= LEAST_TURN_MS);
+      return first ? [{ key, startMs: Math.max(first[0], answeredAtMs) }] : [];
+    })
+    .sort((a, b) => a.startMs - b.startMs);
+  const [first, second] = onsets;
+  if (!first || !second || second.startMs - first.startMs < LEAST_LEAD_MS) return null;
+  return { key: (isOutbound(metadata) ? second : first).key, roleSource: "speech", roleConfidence: FIRST_SPEECH_CONFIDENCE };
 }
 
 function withUtterances(transcript: Transcript | NoTranscript, utterances: readonly Utterance[]): Transcript | NoTranscript {

@@ -136,6 +136,7 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
     option: transcoded.agentChannel,
     language,
     answeredAtMs: answeredAt(sound),
+    ...(voices?.kind === "two-voices" && { voices: voices.voices }),
   });
   return {
     transcoded,

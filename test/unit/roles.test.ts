@@ -238,6 +238,81 @@ describe("other layouts", () => {
     expect(assign({ layout: "mixed", channels: mono, transcript: withWho("a", "b", "c", "b", "a") }).roleSource).toBe("none");
     expect(assign({ layout: "mixed", channels: mono, transcript: withWho(null, null, null) }).roleSource).toBe("none");
   });
+  it("mixed: who speaks first tells two voices apart where wording does not", () => {
+    const vague = (...who: readonly string[]) =>
+      transcript(
+        [who[0] ?? null, 800, 4000, "您好，我找张先生。"],
+        [who[1] ?? null, 4100, 7100, "我就是，什么事？"],
+        [who[0] ?? null, 7400, 10_600, "有个包裹要送。"],
+      );
+    const told = (input: Partial<RoleInput>) => assign({ layout: "mixed", channels: mono, ...input });
+    expect(told({ transcript: vague("voice-1", "voice-2") })).toMatchObject({
+      agentChannel: null,
+      agentSpeaker: "voice-1",
+      roleSource: "speech",
+      roleConfidence: 0.6,
+    });
+    expect(told({ transcript: vague("voice-2", "voice-1") }).agentSpeaker).toBe("voice-2");
+    expect(rolesOf(told({ transcript: vague("voice-1", "voice-2"), metadata: { direction: "呼出" } }))).toEqual([
+      "customer",
+      "agent",
+      "customer",
+    ]);
+    // Another program's speakers may be anything.
+    expect(told({ transcript: vague("spk0", "spk1") })).toMatchObject({ agentSpeaker: null, roleSource: "none" });
+  });
+  it("mixed: the sound of the voices says who speaks first, short turns apart", () => {
+    const voices = [
+      {
+        channel: 0,
+        speaker: "voice-1",
+        speech: [
+          [100, 700],
+          [4100, 7000],
+        ],
+      },
+      {
+        channel: 0,
+        speaker: "voice-2",
+        speech: [
+          [900, 3900],
+          [7500, 9000],
+        ],
+      },
+    ] satisfies RoleInput["voices"];
+    const onlyOne = transcript(["voice-1", 4100, 7000, "什么事？"]);
+    const input = { layout: "mixed", channels: mono, transcript: onlyOne, voices } as const;
+    expect(assign(input)).toMatchObject({ agentSpeaker: "voice-2", roleSource: "speech" });
+    expect(rolesOf(assign(input))).toEqual(["customer"]);
+    expect(assign({ ...input, answeredAtMs: 3500 })).toMatchObject({ agentSpeaker: "voice-1" });
+  });
+  it("mixed: the wording of one voice alone must show more", () => {
+    const voices = ["voice-1", "voice-2"].map((speaker, i) => ({
+      channel: 0,
+      speaker,
+      speech: [[4000 * i, 4000 * i + 3000]] satisfies Span[],
+    }));
+    const input = { layout: "mixed", channels: mono, voices } as const;
+    expect(
+      assign({ ...input, transcript: transcript(["voice-2", 4000, 7000, "您好，请问有什么可以帮您？请稍等，帮您查询。"]) }),
+    ).toMatchObject({
+      agentSpeaker: "voice-2",
+      roleSource: "transcript",
+    });
+    expect(assign({ ...input, transcript: transcript(["voice-2", 4000, 7000, "请稍等。"]) })).toMatchObject({
+      agentSpeaker: "voice-1",
+      roleSource: "speech",
+    });
+  });
+  it("mixed: two voices of whom none speaks for a second have no roles", () => {
+    const voices = ["voice-1", "voice-2"].map((speaker, i) => ({
+      channel: 0,
+      speaker,
+      speech: [[4000 * i, 4000 * i + 800]] satisfies Span[],
+    }));
+    const input = { layout: "mixed", channels: mono, voices, transcript: transcript(["voice-1", 0, 800, "喂"]) } as const;
+    expect(assign(input)).toMatchObject({ agentSpeaker: null, roleSource: "none", roleConfidence: 0 });
+  });
   it("one-sided: wording still says whose side it is", () => {
     const channels = [channel(0, AGENT_SPEECH), channel(1, [])];
     const agent = transcript([0, 900, 3900, "您好，请问有什么可以帮您？"], [0, 7500, 10_500, "请稍等，帮您查询。"]);
