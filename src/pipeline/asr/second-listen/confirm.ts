@@ -1,8 +1,8 @@
 import type { TextMatch } from "../../text/index-text.ts";
 import type { Hearing, Span, Utterance } from "../../types.ts";
-import { RECOGNISER_RATE } from "../recogniser.ts";
+import { type HeardPiece, RECOGNISER_RATE } from "../recogniser.ts";
 import type { PlacedPiece, SecondListenOptions } from "../second-listen.ts";
-import { candidatesIn, isSaid, matchesIn, weighAll } from "./search.ts";
+import { type Candidate, candidatesIn, isSaid, matchesIn, type Weighed, weighAll } from "./search.ts";
 import type { ReadyPhrase } from "./wordings.ts";
 
 /** What is heard again lies so far around the words. */
@@ -86,24 +86,36 @@ async function hearAgain(sound: Float32Array, hits: readonly Hit[], options: Sec
   try {
     const results: Heard[] = [];
     for (const hit of hits) {
-      const { phrase } = hit;
-      if (matchesIn(heard.text, phrase.loud).length > 0) results.push({ ...hit, said: true, margin: null });
-      else if (!heard.weigh || heard.text === "") results.push({ ...hit, said: false, margin: null });
-      else {
-        const [best] = (
-          await weighAll(
-            heard.text,
-            candidatesIn(heard, [phrase], () => []),
-            heard.weigh,
-          )
-        ).sort((a, b) => b.margin - a.margin);
-        results.push({ ...hit, said: best !== undefined && isSaid(best), margin: best ? rounded(best.margin) : null });
-      }
+      results.push({ ...hit, ...(await judgeHit(hit.phrase, heard)) });
     }
     return results;
   } finally {
     heard.release();
   }
+}
+
+async function judgeHit(phrase: ReadyPhrase, heard: HeardPiece): Promise<Pick<Heard, "said" | "margin">> {
+  const matches = matchesIn(heard.text, phrase.loud);
+  if (matches.length === 0) {
+    const best = await likeliest(heard, [phrase]);
+    return { said: best !== null && isSaid(best), margin: best && rounded(best.margin) };
+  }
+  // 保证 is not said where 保证金 is, though 保证今 is written.
+  const longer = await likeliest(heard, phrase.excepts, ({ start, end }) =>
+    matches.some((match) => match.start < end && start < match.end),
+  );
+  return { said: longer === null || !isSaid(longer), margin: null };
+}
+
+/** The likeliest of what the text does not have but sounds like; null where there is none, or the engine cannot tell. */
+async function likeliest(
+  heard: HeardPiece,
+  phrases: readonly ReadyPhrase[],
+  fits: (candidate: Candidate) => boolean = () => true,
+): Promise<Weighed | null> {
+  if (!heard.weigh || heard.text === "") return null;
+  const weighed = await weighAll(heard.text, candidatesIn(heard, phrases, () => []).filter(fits), heard.weigh);
+  return weighed.sort((a, b) => b.margin - a.margin)[0] ?? null;
 }
 
 /** Two decimals; null for what is no number. */

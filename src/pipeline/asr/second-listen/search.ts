@@ -14,6 +14,9 @@ export interface Candidate {
   /** Units of the piece's folded text that give way. */
   readonly from: number;
   readonly to: number;
+  /** The same as UTF-16 units of the text. */
+  readonly start: number;
+  readonly end: number;
   /** What stands there, and what would stand there instead. */
   readonly written: string;
   readonly wording: string;
@@ -29,17 +32,37 @@ export interface Weighed {
   readonly margin: number;
 }
 
+/** What is weighed. */
+export interface SearchLimits {
+  /** Farther from what is written, per syllable, a wording is not looked for. */
+  readonly mostDistance: number;
+  /** The same of two syllables: half of any two are within the other. */
+  readonly mostDistanceOfTwo: number;
+  /** Where the engine is as sure of every character that would have to be another one, it is none; the less, the more is lacking. */
+  readonly sure: number;
+  readonly surePerLack: number;
+  /** Texts that are weighed for one piece, and for one group of phrases that stand for one another. */
+  readonly mostWeighed: number;
+  readonly mostOfGroup: number;
+}
+
 /**
- * Farther from what is written, per syllable, a wording is not looked for. 0.62 is measured (shared/performance.md, "Second listen"); of two
- * syllables half of any two are within that.
+ * Chosen on the odd lines of bench/asr/second-listen.tsv, where the second listen of shared/performance.md (0.62 everywhere, whatever the engine was sure of)
+ * found two phrases in a hundred more and weighed twenty times as many texts.
  */
-const MOST_DISTANCE = 0.62;
-const MOST_DISTANCE_OF_TWO = 0.5;
-/** The engine is so sure of every character that would have to be another one that it is none: its probabilities are calibrated. */
-const SURE = 0.98;
-/** Texts that are weighed for one piece, and for one group of phrases that stand for one another. */
-const MOST_WEIGHED = 6;
-const MOST_OF_A_GROUP = 2;
+export const LIMITS: SearchLimits = {
+  mostDistance: 1 / 3,
+  mostDistanceOfTwo: 1 / 4,
+  sure: 0.9,
+  surePerLack: 0.08,
+  mostWeighed: 4,
+  mostOfGroup: 2,
+};
+
+/** What the written syllables lack of being evidence for a wording: nothing where they sound the same; the more, the farther they are and the fewer. */
+function lackOf({ distance, syllables }: { readonly distance: number; readonly syllables: number }): number {
+  return (48 * distance) / syllables;
+}
 
 /** A piece's text as the search sees it. */
 export interface SearchedText {
@@ -56,6 +79,7 @@ export function candidatesIn(
   { text, tokens }: SearchedText,
   phrases: readonly ReadyPhrase[],
   found: (phrase: ReadyPhrase) => readonly (readonly [from: number, to: number])[],
+  limits: SearchLimits = LIMITS,
 ): Candidate[] {
   const folded = foldUnspaced(text);
   const { units } = folded;
@@ -71,29 +95,29 @@ export function candidatesIn(
       taken.fill(1, from, to);
     }
     for (const wording of phrase.wordings) {
-      const most = Math.min(wording.syllables === 2 ? MOST_DISTANCE_OF_TWO : MOST_DISTANCE, best?.likeness.distance ?? 1);
+      const most = Math.min(wording.syllables === 2 ? limits.mostDistanceOfTwo : limits.mostDistance, best?.likeness.distance ?? 1);
       const likeness = search.nearest(wording, most, taken);
       if (likeness && (!best || likeness.distance < best.likeness.distance || wording.syllables > best.wording.syllables)) {
         best = { wording, likeness };
       }
     }
-    const candidate = best && inPlace(phrase, best.wording, best.likeness, { text, folded, sureness });
+    const candidate = best && inPlace(phrase, best.wording, best.likeness, { text, folded, sureness, limits });
     if (candidate) candidates.push(candidate);
   }
-  return fewest(candidates);
+  return fewest(candidates, limits);
 }
 
-/** The nearest, and of equals the longest, as the more evidence. */
-function fewest(candidates: Candidate[]): Candidate[] {
-  candidates.sort((a, b) => a.distance - b.distance || b.syllables - a.syllables);
+/** Those that lack least, and of equals the longest. */
+function fewest(candidates: Candidate[], { mostWeighed, mostOfGroup }: SearchLimits): Candidate[] {
+  candidates.sort((a, b) => lackOf(a) - lackOf(b) || b.syllables - a.syllables);
   const ofGroup = new Map<string, number>();
   const kept: Candidate[] = [];
   for (const candidate of candidates) {
     const { groups = [] } = candidate.phrase;
-    if (groups.length > 0 && groups.every((group) => (ofGroup.get(group) ?? 0) >= MOST_OF_A_GROUP)) continue;
+    if (groups.length > 0 && groups.every((group) => (ofGroup.get(group) ?? 0) >= mostOfGroup)) continue;
     for (const group of groups) ofGroup.set(group, (ofGroup.get(group) ?? 0) + 1);
     kept.push(candidate);
-    if (kept.length === MOST_WEIGHED) break;
+    if (kept.length === mostWeighed) break;
   }
   return kept;
 }
@@ -102,6 +126,7 @@ interface Folded {
   readonly text: string;
   readonly folded: ReturnType<typeof foldUnspaced>;
   readonly sureness: (from: number, to: number) => number | null;
+  readonly limits: SearchLimits;
 }
 
 /** The wording put where it sounds likely; null where the text would be the same, or still not have the phrase, or is too sure. */
@@ -109,7 +134,7 @@ function inPlace(
   phrase: ReadyPhrase,
   wording: Wording,
   { parts, distance }: Likeness,
-  { text, folded, sureness }: Folded,
+  { text, folded, sureness, limits }: Folded,
 ): Candidate | null {
   const { starts, ends, units } = folded;
   const startOf = (unit: number): number => starts[unit] ?? text.length;
@@ -133,15 +158,16 @@ function inPlace(
     // A syllable that was lost shows in its neighbours.
     for (let k = same ? from : Math.max(from - 1, 0); k < (same ? to : Math.min(to + 1, units.length)); k++) {
       if (same && piece.units[k - from] === units[k]) continue;
-      const sure = sureness(startOf(k), ends[k] as number);
-      least = sure === null || least === null ? null : Math.min(least, sure);
+      const known = sureness(startOf(k), ends[k] as number);
+      least = known === null || least === null ? null : Math.min(least, known);
     }
   }
   const word = made.slice(begin);
   const whole = made + text.slice(at);
   const first = parts[0];
   const last = parts.at(-1);
-  if (!changed || !first || !last || (least !== null && least >= SURE) || !has(whole, phrase.loose, begin, begin + word.length))
+  const sure = limits.sure - limits.surePerLack * lackOf({ distance, syllables: wording.syllables });
+  if (!changed || !first || !last || (least !== null && least >= sure) || !has(whole, phrase.loose, begin, begin + word.length))
     return null;
   return {
     phrase,
@@ -149,6 +175,8 @@ function inPlace(
     distance,
     from: first[0],
     to: last[1],
+    start: begin,
+    end: at,
     written: text.slice(begin, at),
     wording: word,
     text: whole,
@@ -199,11 +227,10 @@ export async function weighAll(
   return candidates.map((candidate) => ({ candidate, margin: (instead[texts.indexOf(candidate.text)] ?? Number.NaN) - free }));
 }
 
-/** Natural logarithm by which a wording may be less likely than what was written, and still count as said. */
+/** Natural logarithm by which a wording that sounds just like what was written may be less likely, and still count as said (shared/performance.md). */
 const LEAST_MARGIN = -8;
-const LEAST_MARGIN_OF_TWO = -4;
 
-/** Whether a weighed wording counts as said; never where it could not be weighed. */
-export function isSaid({ candidate: { syllables }, margin }: Weighed): boolean {
-  return margin > (syllables === 2 ? LEAST_MARGIN_OF_TWO : LEAST_MARGIN);
+/** Whether a weighed wording counts as said, the sound making up for what the written syllables lack; never where it could not be weighed. */
+export function isSaid({ candidate, margin }: Weighed): boolean {
+  return margin > LEAST_MARGIN + lackOf(candidate);
 }

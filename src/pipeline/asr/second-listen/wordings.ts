@@ -11,6 +11,8 @@ export interface ReadyPhrase extends ListenedPhrase {
   readonly loud: CompiledPhrase;
   /** What can be weighed on the sound; none for what is not Chinese. */
   readonly wordings: readonly Wording[];
+  /** Longer phrases inside which it does not count, ready likewise; only of what is to be confirmed. */
+  readonly excepts: readonly ReadyPhrase[];
 }
 
 /** So many wordings at most are searched for; a rule set has about a thousand. */
@@ -35,6 +37,12 @@ function prepare(phrases: readonly ListenedPhrase[], language: Language): ReadyP
     left -= wordings.length;
     const loose = phrase.wholeUtterance ? { ...phrase, wholeUtterance: false } : phrase;
     const { source, ignoreFillers, except } = phrase;
-    return { ...listened, loose, loud: compilePhrase(source, { sound: true, ignoreFillers, except, language }), wordings };
+    const loud = compilePhrase(source, { sound: true, ignoreFillers, except, language });
+    const excepts = confirm && language === "zh" ? except.map(exception) : [];
+    return { ...listened, loose, loud, wordings, excepts };
   });
+}
+
+function exception(phrase: CompiledPhrase): ReadyPhrase {
+  return { phrase, confirm: false, search: true, loose: phrase, loud: phrase, wordings: wordingsOf(phrase), excepts: [] };
 }
