@@ -33,6 +33,16 @@ test("the 8-bit model is preferred where both are there", async () => {
   expect(inspectSherpa(model.path).modelPath).toBe(join(model.path, "model.int8.onnx"));
 });
 
+test("icefall's marks after the symbols are no symbols", async () => {
+  await using model = await tinyModel("zipformer-ctc");
+  const path = join(model.path, "tokens.txt");
+  const { length } = inspectSherpa(model.path).tokens.symbols;
+  writeFileSync(path, `${readFileSync(path, "utf8")}#0 ${length}\n#1 ${length + 1}\n`);
+  expect(inspectSherpa(model.path).family).toBe("zipformer-ctc");
+  writeFileSync(path, `${readFileSync(path, "utf8")}好 ${length + 2}\n`);
+  expect(codeOf(() => inspectSherpa(model.path)).code).toBe("weights/foreign");
+});
+
 describe("refused before native code sees them", () => {
   test("no folder, an empty one, a link to nothing, a model without its symbols", async () => {
     await using folder = await scratch();

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync,
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { inspectSherpa } from "../../src/pipeline/asr/sherpa/inspect.ts";
-import { readOnnxFile } from "../../src/pipeline/asr/sherpa/onnx-file.ts";
+import { inspectSherpa, type SherpaWeights } from "../../src/pipeline/asr/sherpa/inspect.ts";
+import { type FieldPlace, readOnnxFile } from "../../src/pipeline/asr/sherpa/onnx-file.ts";
 import { readProcessor } from "../../src/pipeline/asr/sherpa/processor.ts";
 import { applyEdits, type Edit, hashFile, planSigned, writeEdited } from "../../src/pipeline/asr/sherpa/signed.ts";
 import { chooseWay, signedStatus } from "../../src/pipeline/asr/sherpa/way.ts";
@@ -154,6 +154,38 @@ describe("which weights are used", () => {
   test("a family that is left to sherpa-onnx gains as well", async () => {
     await using model = await tinyModel("paraformer");
     expect(await chooseWay(inspectSherpa(model.path), { processor: FAST })).toMatchObject({ notSigned: null, by: "sherpa" });
+  });
+
+  /** Weights of which the wrong bytes would be re-encoded. */
+  function misread(weights: SherpaWeights, raw: (place: FieldPlace) => FieldPlace): SherpaWeights {
+    const initializers = weights.onnx.initializers.map((tensor) =>
+      tensor.name === "h_w" && tensor.raw ? { ...tensor, raw: raw(tensor.raw) } : tensor,
+    );
+    return { ...weights, onnx: { ...weights.onnx, initializers } };
+  }
+
+  test("the published ones where the re-encoded ones give other tokens", async () => {
+    await using model = await tinyModel("sense-voice");
+    const weights = inspectSherpa(model.path);
+    const way = await chooseWay(
+      misread(weights, (place) => ({ ...place, bodyBytes: place.bodyBytes >> 1 })),
+      { processor: FAST },
+    );
+    expect(way).toMatchObject({ modelPath: weights.modelPath, by: "ctc", notSigned: expect.stringContaining("other tokens") });
+    expect(readdirSync(model.path)).not.toContainEqual(expect.stringMatching(/^signed-/));
+    expect(signedStatus(model.path, FAST)).toMatchObject({ state: "not-used", reason: expect.stringContaining("other tokens") });
+  });
+
+  test("the published ones, decoded by sherpa-onnx, where the re-encoded ones end the process", async () => {
+    await using model = await tinyModel("sense-voice");
+    const weights = inspectSherpa(model.path);
+    const way = await chooseWay(
+      misread(weights, () => ({ at: 0, bodyAt: 0, bodyBytes: 64 })),
+      { processor: FAST },
+    );
+    const ended = expect.stringContaining("ended");
+    expect(way).toMatchObject({ modelPath: weights.modelPath, by: "sherpa", notSigned: ended, notOwn: ended });
+    expect(readdirSync(model.path)).not.toContainEqual(expect.stringMatching(/^signed-/));
   });
 
   test("a memory that is not ours is made again", async () => {

@@ -53,7 +53,7 @@ export function planCtc({ family, onnx, tokens }: SherpaWeights): CtcPlan | null
       stack: { size, step, negMean: list("neg_mean"), invStddev: list("inv_stddev") },
       inputs,
       output,
-      scores: { symbols: tokens.symbols.length, more: 4 },
+      scores: { symbols: number("vocab_size"), more: 4 },
       blank: onnx.metadata.has("blank_id") ? number("blank_id") : 0,
       frameMs: 10 * step,
       promptFrames: 4,

@@ -125,7 +125,9 @@ function check(family: Family, name: string, onnx: OnnxFile, { symbols }: TokenT
   }
   const vocabulary = vocabularyOf(onnx);
   if (vocabulary === null) throw foreign(`${name} does not say how many symbols it knows`);
-  if (vocabulary !== symbols.length) {
+  // icefall lists marks of its lexicon after the symbols: #0, #1.
+  const spoken = symbols.findLastIndex((symbol) => !/^#\d+$/u.test(symbol)) + 1;
+  if (vocabulary !== symbols.length && vocabulary !== spoken) {
     throw foreign(`tokens.txt is of another model: it has ${symbols.length} symbols, ${name} knows ${vocabulary}`);
   }
   if (family.symbols.length > 0 && !family.symbols.some((symbol) => symbols.includes(symbol))) {

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { CallsiftError } from "../../errors.ts";
 
 /** What `sherpa-onnx-node` 1.13 takes and gives, as far as it is used (its types.js, non-streaming-asr.js). */
 export interface SherpaModelConfig {
@@ -36,11 +37,18 @@ interface SherpaModule {
   readonly OfflineRecognizer: { createAsync(config: object): Promise<SherpaRecognizer> };
 }
 
+function loadLibrary(): SherpaModule {
+  try {
+    // No types come with it, and it is CommonJS.
+    return createRequire(import.meta.url)("sherpa-onnx-node") as SherpaModule;
+  } catch (cause) {
+    throw new CallsiftError("asr/not-available", `sherpa-onnx cannot be loaded on ${process.platform} ${process.arch}`, { cause });
+  }
+}
+
 /** Loads weights into sherpa-onnx, one thread a decode. It ends the process on weights that it dislikes: inspect them before. */
 export async function loadNative(config: SherpaModelConfig, tokensPath: string): Promise<SherpaRecognizer> {
-  // No types come with it, and it is CommonJS.
-  const sherpa = createRequire(import.meta.url)("sherpa-onnx-node") as SherpaModule;
-  return await sherpa.OfflineRecognizer.createAsync({
+  return await loadLibrary().OfflineRecognizer.createAsync({
     featConfig: { sampleRate: 16_000, featureDim: 80 },
     modelConfig: { ...config, tokens: tokensPath, numThreads: 1, provider: "cpu", debug: 0 },
   });

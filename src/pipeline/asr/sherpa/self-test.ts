@@ -1,6 +1,6 @@
 import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { CallsiftError } from "../../errors.ts";
+import { CallsiftError, type ErrorCode } from "../../errors.ts";
 import type { TrialOrder, TrialReport } from "./trial.ts";
 
 export interface TrialOptions {
@@ -9,12 +9,15 @@ export interface TrialOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+/** What the child says, where it lives to say it. */
+export type TrialAnswer = { readonly report: TrialReport } | { readonly code: ErrorCode; readonly message: string };
+
 const DEADLINE_MS = 120_000;
 
 /**
  * Tries weights in a child process, for sherpa-onnx ends or crashes the process that loads weights it dislikes.
  *
- * @throws CallsiftError `weights/foreign` where the child ended, crashed or hung over them; `aborted`
+ * @throws CallsiftError `weights/foreign` where the child ended, crashed or hung over them; `asr/failed` where the machine ended it; `asr/not-available`, `aborted`
  */
 export async function runTrial(order: TrialOrder, { signal, deadlineMs = DEADLINE_MS }: TrialOptions = {}): Promise<TrialReport> {
   const aborted = () => new CallsiftError("aborted", "stopped on request while weights were tried");
@@ -40,11 +43,19 @@ export async function runTrial(order: TrialOrder, { signal, deadlineMs = DEADLIN
       settle(() => reject(error));
     };
     signal?.addEventListener("abort", onAbort, { once: true });
-    child.on("message", (report: TrialReport) => settle(() => resolve(report)));
+    child.on("message", (answer: TrialAnswer) => {
+      settle(() => ("report" in answer ? resolve(answer.report) : reject(new CallsiftError(answer.code, answer.message))));
+      child.disconnect();
+    });
     child.on("error", (cause) =>
       settle(() => reject(new CallsiftError("asr/failed", "no process could be started to try the weights in", { cause }))),
     );
     child.on("exit", (code, killedBy) => {
+      if (killedBy === "SIGKILL") {
+        return settle(() =>
+          reject(new CallsiftError("asr/failed", "the process that tried the weights was killed from outside, likely for want of memory")),
+        );
+      }
       const how = killedBy ? `was ended by ${killedBy}` : `ended with exit code ${code}`;
       settle(() => reject(new CallsiftError("weights/foreign", `the process that tried the weights ${how}${lastLine(said)}`)));
     });

@@ -29,9 +29,9 @@ export interface TrialReport {
 export async function tryWeights({ original, tokensPath, signed, own }: TrialOrder): Promise<TrialReport> {
   const clips = trialClips();
   const published = await nativeTokens(original, tokensPath, clips);
-  globalThis.gc?.();
+  await freeMemory();
   const resigned = signed ? await nativeTokens(signed, tokensPath, clips) : published;
-  globalThis.gc?.();
+  await freeMemory();
   const ours = own
     ? await ownTokens(own, clips).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
     : published;
@@ -39,6 +39,12 @@ export async function tryWeights({ original, tokensPath, signed, own }: TrialOrd
   // Nothing heard twice is no proof of anything.
   if (symbols === 0) return { symbols, signed: "no words were heard on the spoken lines", own: "no words were heard on the spoken lines" };
   return { symbols, signed: differenceOf(published, resigned), own: differenceOf(published, ours) };
+}
+
+/** Native weights go when their last reference is collected, and then not at once: three copies side by side are 1.5 GB. */
+async function freeMemory(): Promise<void> {
+  globalThis.gc?.();
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 type Tokens = readonly string[];

@@ -93,7 +93,7 @@ export function signedStatus(folder: string, processor: Processor = readProcesso
   const remembered = recall(weights);
   if (remembered?.on === placeOf(processor) && isUnchanged(remembered, weights)) {
     const { notSigned } = remembered;
-    const gain = `signed weights, for ${processor.instructions.join(", ")}`;
+    const gain = `this processor has ${processor.instructions.join(", ")}, and the tokens are the same`;
     return notSigned === null ? { state: "used", reason: gain } : { state: "not-used", reason: notSigned };
   }
   const why = whyNot(weights, processor);
@@ -128,25 +128,24 @@ async function makeSigned(
 }
 
 async function tryBoth(weights: SherpaWeights, signedPath: string | null, signal: AbortSignal | undefined): Promise<TrialReport> {
-  const { config } = FAMILIES[weights.family];
+  const { config, label } = FAMILIES[weights.family];
   const plan = planCtc(weights);
-  const orderFor = (signed: string | null) => ({
-    original: config(weights.modelPath),
-    tokensPath: weights.tokensPath,
-    signed: signed === null ? null : config(signed),
-    own: plan ? { modelPath: signed ?? weights.modelPath, plan, symbols: weights.tokens.symbols } : null,
-  });
-  const withOwn = (report: TrialReport): TrialReport =>
-    plan ? report : { ...report, own: `${FAMILIES[weights.family].label} is decoded by sherpa-onnx only` };
-  if (signedPath === null) return withOwn(await runTrial(orderFor(null), { signal }));
-  try {
-    return withOwn(await runTrial(orderFor(signedPath), { signal }));
-  } catch (error) {
-    if (signal?.aborted || !(error instanceof CallsiftError)) throw error;
-    // The published weights may be sound all the same.
-    const report = await runTrial(orderFor(null), { signal });
-    return withOwn({ ...report, signed: error.message });
+  const { tokensPath, tokens, modelPath } = weights;
+  const published = { original: config(modelPath), tokensPath, signed: null, own: null };
+  const ownOf = (path: string) => (plan ? { modelPath: path, plan, symbols: tokens.symbols } : null);
+  const told = (report: TrialReport): TrialReport => (plan ? report : { ...report, own: `${label} is decoded by sherpa-onnx only` });
+  if (signedPath !== null) {
+    try {
+      const report = await runTrial({ ...published, signed: config(signedPath), own: ownOf(signedPath) }, { signal });
+      if (report.signed === null) return told(report);
+      return told({ ...(await runTrial({ ...published, own: ownOf(modelPath) }, { signal })), signed: report.signed });
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof CallsiftError)) throw error;
+      // The published weights may be sound all the same, and the machine large enough for them alone.
+      return { ...(await runTrial(published, { signal })), signed: error.message, own: error.message };
+    }
   }
+  return told(await runTrial({ ...published, own: ownOf(modelPath) }, { signal }));
 }
 
 function signedName(sha256: string): string {
