@@ -73,9 +73,11 @@ function createLayers({ variables }: GraphSource, { packing, arithmetic: usual }
     const quantised = op("QuantizeLinear", [op("Div", [x, loudest]), graph.float(1 / 127), middle]);
     const isSigned = arithmetic === "signed";
     const weights = packed("levels", isSigned ? "int8" : "uint8", [inputs, outputs], levels);
-    const sums = op("Cast", [op("MatMulInteger", [quantised, weights, middle, ...(isSigned ? [] : [middle])])], { attributes: { to: 1 } });
-    const steps = op("Mul", [graph.float(1 / 127), packed("scales", "float32", [outputs], scales)]);
-    return plus(op("Mul", [op("Mul", [sums, steps]), loudest]));
+    const steps = packed("scales", "float32", [outputs], scales);
+    const sums = op("MatMulIntegerToFloat", [quantised, weights, graph.float(1 / 127), steps, middle, ...(isSigned ? [] : [middle])], {
+      domain: "com.microsoft",
+    });
+    return plus(op("Mul", [sums, loudest]));
   }
 
   function norm(x: string, prefix: string): string {
@@ -158,7 +160,8 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
       ["cross_k", k, [0, 2, 3, 1]],
       ["cross_v", v, [0, 2, 1, 3]],
     ] as const) {
-      const apart = op("Reshape", [half, graph.integers([0, 0, heads, HEAD])]);
+      const scaled = name === "cross_k" ? op("Mul", [half, graph.float(HEAD ** -0.5)]) : half;
+      const apart = op("Reshape", [scaled, graph.integers([0, 0, heads, HEAD])]);
       const shape = name === "cross_k" ? [1, heads, HEAD, "t"] : [1, heads, "t", HEAD];
       graph.output(`${name}_${layer}`, op("Transpose", [apart], { attributes: { perm } }), "float32", shape);
     }
@@ -193,29 +196,30 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const seen = op("LessOrEqual", [range(graph.integer(0), scalar(end), 0), range(scalar(past), scalar(end), 1)]);
   const mask = op("Where", [seen, graph.float(0), graph.float(-1e9)]);
 
-  const scale = graph.float(HEAD ** -0.5);
   const attention: string[] = [];
   for (let layer = 0; layer < sizes.decoderLayers; layer++) {
     const prefix = `decoder/layer_${layer}`;
     const all = linear(norm(x, `${prefix}/self_attention/layer_norm`), `${prefix}/self_attention/linear_0`);
-    const [q, newK, newV] = graph.ops("Split", [all, graph.integers([width, width, width])], 3, { attributes: { axis: -1 } }) as [
+    const [q, rawK, newV] = graph.ops("Split", [all, graph.integers([width, width, width])], 3, { attributes: { axis: -1 } }) as [
       string,
       string,
       string,
     ];
+    // Keys are scaled once, not questions each time: a product that scales too takes a slower way for a single row.
+    const newK = op("Mul", [rawK, graph.float(HEAD ** -0.5)]);
     graph.output(`new_k_${layer}`, newK, "float32", [1, "n", width]);
     graph.output(`new_v_${layer}`, newV, "float32", [1, "n", width]);
     const k = op("Concat", [graph.input(`self_k_${layer}`, "float32", [1, "past", width]), newK], { attributes: { axis: 1 } });
     const v = op("Concat", [graph.input(`self_v_${layer}`, "float32", [1, "past", width]), newV], { attributes: { axis: 1 } });
     const keys = op("Transpose", [op("Reshape", [k, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm: [0, 2, 3, 1] } });
-    const scores = op("Add", [op("MatMul", [op("Mul", [split(q, heads), scale]), keys]), mask]);
+    const scores = op("Add", [op("MatMul", [split(q, heads), keys]), mask]);
     const read = op("MatMul", [op("Softmax", [scores], { attributes: { axis: -1 } }), split(v, heads)]);
     x = add(x, linear(join(read, heads), `${prefix}/self_attention/linear_1`));
 
     const asking = split(linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), heads);
     const crossK = graph.input(`cross_k_${layer}`, "float32", [1, heads, HEAD, "t"]);
     const crossV = graph.input(`cross_v_${layer}`, "float32", [1, heads, "t", HEAD]);
-    const weights = op("Softmax", [op("MatMul", [op("Mul", [asking, scale]), crossK])], { attributes: { axis: -1 } });
+    const weights = op("Softmax", [op("MatMul", [asking, crossK])], { attributes: { axis: -1 } });
     const mine = alignmentHeads.filter(([of]) => of === layer).map(([, head]) => head);
     if (mine.length > 0) attention.push(op("Gather", [weights, graph.integers(mine)], { attributes: { axis: 1 } }));
     x = add(x, linear(join(op("MatMul", [weights, crossV]), heads), `${prefix}/attention/linear_2`));

@@ -1,4 +1,4 @@
-import type { EncodedSound, Networks } from "./sessions.ts";
+import type { EncodedSound, Networks, Reading } from "./sessions.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
 
 /** What the likeliest tokens, one after another, were. */
@@ -13,6 +13,8 @@ export interface Decoded {
   readonly attention: readonly Float32Array[];
   /** 0–1, at the start of the transcript. */
   readonly noSpeech: number;
+  /** Has read the opening and the tokens, perhaps without the last. */
+  readonly reading: Reading;
 }
 
 /** What is asked of one decoding. */
@@ -42,10 +44,10 @@ export async function decodeGreedily(networks: Networks, sound: EncodedSound, op
   for (;;) {
     const token = next.best.at(-1) as number;
     const logProbability = next.bestLogProbabilities.at(-1) as number;
-    if (token === special.endOfText) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech };
+    if (token === special.endOfText) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech, reading };
     tokens.push(token);
     logProbabilities.push(logProbability);
-    if (tokens.length >= most) return { tokens, logProbabilities, endLogProbability: null, attention, noSpeech };
+    if (tokens.length >= most) return { tokens, logProbabilities, endLogProbability: null, attention, noSpeech, reading };
     if (isStopped()) return null;
     next = await reading.read([token], { ban: bans.further });
     attention.push(next.attention);

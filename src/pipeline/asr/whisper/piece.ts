@@ -8,6 +8,7 @@ import { RATE } from "./mel-filters.ts";
 import { findPauses, withoutPauses } from "./pauses.ts";
 import { endOfFirstCopy } from "./repeats.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
+import { type Baseline, weighAgainst } from "./weigh.ts";
 import { type TimedToken, writeOut } from "./written.ts";
 
 /** Zeros after a piece: at least so long, and until piece and zeros have `wholeMs`. Shorter ones make short pieces repeat themselves. */
@@ -26,9 +27,7 @@ const PROMPT_LETTERS = 4;
 export type HeardWords = Omit<HeardPiece, "weigh" | "release">;
 
 /** A piece that can still be asked how likely other texts are. */
-export interface KeptPiece {
-  readonly sound: EncodedSound;
-  readonly opening: readonly number[];
+export interface KeptPiece extends Baseline {
   /** The text began with a space, as words of spaced scripts do. */
   readonly spaced: boolean;
 }
@@ -187,19 +186,15 @@ export function createEar(folder: WhisperFolder, networks: Networks, prompt: str
         languages,
         tags: { language },
       };
-      return { heard, kept: { sound: result.encoded, opening: openingOf(language), spaced: tokens[0]?.bytes[0] === 0x20 } };
+      return { heard, kept: { ...decoded, opening: openingOf(language), spaced: tokens[0]?.bytes[0] === 0x20 } };
     },
 
-    async weigh({ sound, opening, spaced }, texts, isStopped) {
+    async weigh(kept, texts, isStopped) {
       const weights: number[] = [];
       for (const text of texts) {
         if (isStopped()) return null;
-        const tokens = tokenizer.encode(spaced ? ` ${text}` : text).slice(0, sizes.textPositions - opening.length);
-        const rows = Array.from({ length: tokens.length + 1 }, (_, i) => opening.length - 1 + i);
-        const { targetLogProbabilities } = await networks
-          .startReading(sound, opening.length + tokens.length)
-          .read([...opening, ...tokens], { rows, targets: [...tokens, special.endOfText], ban: bans.further });
-        weights.push(sumOf(targetLogProbabilities));
+        const tokens = tokenizer.encode(kept.spaced ? ` ${text}` : text).slice(0, sizes.textPositions - kept.opening.length);
+        weights.push(await weighAgainst(kept, tokens, { ban: bans.further, end: special.endOfText }));
       }
       return weights;
     },

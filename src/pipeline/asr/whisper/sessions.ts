@@ -42,6 +42,8 @@ export interface ReadOptions {
 export interface Reading {
   /** Reads further tokens. Not to be called again before it is done. */
   read(tokens: readonly number[], options: ReadOptions): Promise<Following>;
+  /** Another reading that has read only the first `length` tokens of this one, and will read `most` in all. */
+  fork(length: number, most: number): Reading;
 }
 
 /** The two networks of one Whisper, loaded: for one thread, one run at a time. */
@@ -122,6 +124,54 @@ export async function loadNetworks(
   const fetchedWithout = fetched(false);
   const fetchedWith = fetched(true);
 
+  /** Goes on after `length` tokens, whose caches are inherited. */
+  function readFrom(cross: EncodedSound["cross"], most: number, length: number, inherited: (name: string) => Float32Array | null): Reading {
+    const { width, decoderLayers } = sizes;
+    const caches = ["k", "v"].flatMap((kind) =>
+      Array.from({ length: decoderLayers }, (_, layer) => ({
+        from: `new_${kind}_${layer}`,
+        to: `self_${kind}_${layer}`,
+        values: filled(most * width, inherited(`self_${kind}_${layer}`)),
+      })),
+    );
+    let past = length;
+    return {
+      async read(tokens, { rows = [tokens.length - 1], targets = rows.map(() => 0), ban, logits = false }) {
+        const feeds: Record<string, OrtTensor> = {
+          ...cross,
+          ban,
+          embedded: floats(embedding.embed(tokens, past), [1, tokens.length, width]),
+          past: integers([past], [1]),
+          rows: integers(rows, [rows.length]),
+          targets: integers(targets, [targets.length]),
+        };
+        for (const { to, values } of caches) feeds[to] = floats(values.subarray(0, past * width), [1, past, width]);
+        const out = await decoder.run(feeds, logits ? fetchedWith : fetchedWithout);
+        for (const { from, values } of caches) values.set(floatsOf(out, from), past * width);
+        past += tokens.length;
+        const totals = floatsOf(out, "total");
+        return {
+          best: Array.from((out.best as TypedTensor<"int64">).data, Number),
+          bestLogProbabilities: Array.from(floatsOf(out, "best_logit"), (logit, row) => logit - (totals[row] as number)),
+          targetLogProbabilities: Array.from(floatsOf(out, "target_logit"), (logit, row) => {
+            const total = totals[row] as number;
+            return (ban.data as Float32Array)[targets[row] as number] === 0 ? logit - total : logit - addLogarithms(logit, total);
+          }),
+          logits: logits ? floatsOf(out, "logits") : null,
+          attention: floatsOf(out, "attention"),
+        };
+      },
+      fork(first, mostOfFork) {
+        return readFrom(
+          cross,
+          mostOfFork,
+          first,
+          (name) => caches.find(({ to }) => to === name)?.values.subarray(0, first * width) ?? null,
+        );
+      },
+    };
+  }
+
   return {
     async encode(sound, frames) {
       const { sums, differences } = foldWindows(sound, frames);
@@ -129,42 +179,7 @@ export async function loadNetworks(
       return { cross, positions: frames / 2 };
     },
     startReading({ cross }, most) {
-      const { width, decoderLayers } = sizes;
-      const caches = ["k", "v"].flatMap((kind) =>
-        Array.from({ length: decoderLayers }, (_, layer) => ({
-          from: `new_${kind}_${layer}`,
-          to: `self_${kind}_${layer}`,
-          values: new Float32Array(most * width),
-        })),
-      );
-      let past = 0;
-      return {
-        async read(tokens, { rows = [tokens.length - 1], targets = rows.map(() => 0), ban, logits = false }) {
-          const feeds: Record<string, OrtTensor> = {
-            ...cross,
-            ban,
-            embedded: floats(embedding.embed(tokens, past), [1, tokens.length, width]),
-            past: integers([past], [1]),
-            rows: integers(rows, [rows.length]),
-            targets: integers(targets, [targets.length]),
-          };
-          for (const { to, values } of caches) feeds[to] = floats(values.subarray(0, past * width), [1, past, width]);
-          const out = await decoder.run(feeds, logits ? fetchedWith : fetchedWithout);
-          for (const { from, values } of caches) values.set(floatsOf(out, from), past * width);
-          past += tokens.length;
-          const totals = floatsOf(out, "total");
-          return {
-            best: Array.from((out.best as TypedTensor<"int64">).data, Number),
-            bestLogProbabilities: Array.from(floatsOf(out, "best_logit"), (logit, row) => logit - (totals[row] as number)),
-            targetLogProbabilities: Array.from(floatsOf(out, "target_logit"), (logit, row) => {
-              const total = totals[row] as number;
-              return (ban.data as Float32Array)[targets[row] as number] === 0 ? logit - total : logit - addLogarithms(logit, total);
-            }),
-            logits: logits ? floatsOf(out, "logits") : null,
-            attention: floatsOf(out, "attention"),
-          };
-        },
-      };
+      return readFrom(cross, most, 0, () => null);
     },
     ban(tokens) {
       const row = new Float32Array(sizes.vocabulary);
@@ -173,6 +188,12 @@ export async function loadNetworks(
     },
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function filled(length: number, start: Float32Array | null): Float32Array {
+  const values = new Float32Array(length);
+  if (start) values.set(start);
+  return values;
 }
 
 function floatsOf(outputs: Session.ReturnType, name: string): Float32Array {
