@@ -81,3 +81,14 @@ test("a closing is hidden by doubtful words at the end, not by those at the star
   expect(detect("phrase", call(15_000), absent("first"))).toHaveLength(1);
   expect(detect("phrase", call(0), absent("first"))).toBe("words-doubtful");
 });
+
+test("a question that a recogniser wrote three ways was asked three times", () => {
+  const texts = ["英雅格请问您的订单号是多少?", "因此然后,纳格请问你的订单号是多少。", "阿纳格请问您的定单号是多少?"];
+  const call = (confidence: number | null): OperatorCall =>
+    operatorCall({
+      utterances: texts.map((text, i) => ({ role: "agent", startMs: i * 10_000, endMs: i * 10_000 + 3_000, text, confidence })),
+    });
+  expect(detect("repetition", call(0.8))).toMatchObject([{ data: { times: 3 } }]);
+  // A person would not have written so; what was written is compared as it is.
+  expect(detect("repetition", call(null))).toEqual([]);
+});

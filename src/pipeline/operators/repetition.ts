@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { readingsOf } from "../text/pinyin.ts";
 import type { Detection, Language, Span, Utterance } from "../types.ts";
 import { defineOperator } from "./define.ts";
 import { isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
@@ -190,16 +191,20 @@ function toQuestion(utterance: Utterance, range: TextRange, options: Static<type
   const text = utterance.text.slice(...range).trim();
   const plain = text.normalize("NFKC").toLowerCase();
   if (!phrasesFor(options.markers, language).some((marker) => plain.includes(marker.normalize("NFKC")))) return null;
-  const units = language === "zh" ? core(plain) : coreWords(plain);
+  const units = language === "zh" ? core(plain, utterance.confidence !== null) : coreWords(plain);
   if (units.length < options.minUnits) return null;
   return { text, span: spanOfText(utterance, range), utterance, grams: language === "zh" ? count(pairs(units)) : count(units) };
 }
 
-/** Characters of what is asked about. */
-function core(plain: string): string[] {
-  let rest = plain;
+/**
+ * Characters of what is asked about; of recognised text their toneless sounds, since a recogniser writes 定单 where it wrote 订单 before, and only what follows
+ * 请问, since it makes words of hesitations.
+ */
+function core(plain: string, recognised: boolean): string[] {
+  let rest = recognised ? plain.slice(Math.max(0, plain.lastIndexOf("请问"))) : plain;
   for (const phrase of SCAFFOLDING.zh) rest = rest.replaceAll(phrase, "");
-  return [...rest].filter((character) => /[\p{L}\p{N}]/u.test(character));
+  const characters = [...rest].filter((character) => /[\p{L}\p{N}]/u.test(character));
+  return recognised ? characters.map((character) => readingsOf(character)[0] ?? character) : characters;
 }
 
 function coreWords(plain: string): string[] {
@@ -208,7 +213,7 @@ function coreWords(plain: string): string[] {
 }
 
 function pairs(units: readonly string[]): string[] {
-  return units.slice(1).map((unit, i) => `${units[i]}${unit}`);
+  return units.slice(1).map((unit, i) => `${units[i]} ${unit}`);
 }
 
 function count(grams: readonly string[]): ReadonlyMap<string, number> {
