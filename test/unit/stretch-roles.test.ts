@@ -25,7 +25,13 @@ const hearing = (more: Partial<Hearing>): Hearing => ({
   margin: -3,
   ...more,
 });
-const transcript = (more: Partial<Transcript>): Transcript => ({ engine: "whisper", model: "base", language: "zh", utterances: [], ...more });
+const transcript = (more: Partial<Transcript>): Transcript => ({
+  engine: "whisper",
+  model: "base",
+  language: "zh",
+  utterances: [],
+  ...more,
+});
 
 it("a stretch has the role of its channel, else of its voice, else none", () => {
   const given = transcript({

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { CallsiftError } from "../../errors.ts";
 import type { Language } from "../../types.ts";
+import { finiteSound } from "../finite-sound.ts";
 import { type CtcToken, createJudge, decodeGreedily, type Judge, logSum, type Scores } from "./ctc.ts";
 import type { CtcPlan } from "./ctc-plan.ts";
 import { createFbank, MEL_BINS } from "./fbank.ts";
@@ -61,12 +62,7 @@ export async function openCtcSession(modelPath: string, plan: CtcPlan): Promise<
 
   return {
     featuresOf(sound) {
-      const clean = new Float32Array(Math.max(sound.length, LEAST_SAMPLES));
-      for (let i = 0; i < sound.length; i++) {
-        const sample = sound[i] as number;
-        clean[i] = Number.isFinite(sample) ? sample : 0;
-      }
-      const features = fbank(clean);
+      const features = fbank(finiteSound(sound, LEAST_SAMPLES));
       return plan.stack ? stackFrames(features, plan.stack) : features;
     },
     async scoresOf(features, language) {

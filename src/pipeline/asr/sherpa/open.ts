@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { CallsiftError, toCallsiftError } from "../../errors.ts";
+import { finiteSound } from "../finite-sound.ts";
 import type { AsrEngine } from "../port.ts";
 import type { HeardPiece, HearOptions, Recogniser, RecogniserOptions } from "../recogniser.ts";
 import { planCtc } from "./ctc-plan.ts";
@@ -202,7 +203,7 @@ async function openNative(weights: SherpaWeights, way: Way, data: CtcThreadData 
     ...commonOf(weights, way, lanes),
     async hear(sound, options) {
       const result = await seats.use(
-        () => decodeNative(recognizer, cleaned(sound)).catch((error: unknown) => Promise.reject(failed(error))),
+        () => decodeNative(recognizer, finiteSound(sound, LEAST_SAMPLES)).catch((error: unknown) => Promise.reject(failed(error))),
         () => {},
         options,
       );
@@ -232,14 +233,4 @@ function recognisedBy({ tokens, timestamps, ys_log_probs: logProbs }: SherpaResu
     startMs: timed ? Math.round((timestamps[i] as number) * 1000) : null,
     logProb: probable ? (logProbs[i] as number) : null,
   }));
-}
-
-/** Long enough to be decoded, and nothing but numbers. */
-function cleaned(sound: Float32Array): Float32Array {
-  const clean = new Float32Array(Math.max(sound.length, LEAST_SAMPLES));
-  for (let i = 0; i < sound.length; i++) {
-    const sample = sound[i] as number;
-    clean[i] = Number.isFinite(sample) ? sample : 0;
-  }
-  return clean;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
 import { CallsiftError } from "../../errors.ts";
+import { finiteSound } from "../finite-sound.ts";
 import type { AsrEngine } from "../port.ts";
 import { RECOGNISER_RATE, type Recogniser, type RecogniserOptions } from "../recogniser.ts";
 import { readWhisperFolder } from "./inspect.ts";
@@ -62,7 +63,7 @@ export async function openWhisper({
       const mostSamples = (MAX_PIECE_MS * RECOGNISER_RATE) / 1000;
       if (sound.length === 0 || sound.length > mostSamples)
         throw new CallsiftError("asr/failed", `expected a piece of 1 to ${mostSamples} samples, got ${sound.length}`);
-      return threads.hear(sound, options);
+      return threads.hear(finiteSound(sound), options);
     },
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };

@@ -47,7 +47,9 @@ export function writeOut(tokens: readonly TimedToken[], { simplified }: { readon
     .join("")
     .replace(/\p{White_Space}+/gu, " ")
     .trim();
-  return { text, tokens: wordsOf(characters, tokens) };
+  const words = wordsOf(characters, tokens);
+  // Punctuation without a word is nothing that was said.
+  return { text: words.length === 0 ? "" : text, tokens: words };
 }
 
 function charactersOf(tokens: readonly TimedToken[], simplified: boolean): Character[] {
