@@ -51,7 +51,7 @@ async function close(): Promise<void> {
 opening.then(
   () => tell({ kind: "opened" }),
   (error: unknown) => {
-    tell({ kind: "failed", id: null, code: "weights/foreign", message: toCallsiftError(error).message });
+    tell({ kind: "failed", id: null, code: "asr/failed", message: toCallsiftError(error).message });
     port.close();
   },
 );

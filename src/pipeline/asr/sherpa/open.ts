@@ -11,6 +11,7 @@ import { FAMILIES } from "./families.ts";
 import { inspectSherpa, type SherpaWeights } from "./inspect.ts";
 import { decodeNative, loadNative, type SherpaRecognizer, type SherpaResult } from "./native.ts";
 import { createSeats, type Seats } from "./seats.ts";
+import { isSpecial } from "./tokens.ts";
 import { chooseWay, type Way } from "./way.ts";
 import { type HeardWord, joinSymbols, type Recognised } from "./words.ts";
 
@@ -60,14 +61,15 @@ function plainPiece(
   rest: Partial<Piece>,
 ): Piece & { words: ReturnType<typeof joinSymbols> } {
   const words = joinSymbols(recognised, weights.tokens.spelling, lengthMs);
-  const probable = recognised.map(({ logProb }) => logProb);
+  // Punctuation alone is what models write of noise.
+  const saysWords = /[\p{L}\p{N}]/u.test(words.text);
+  const probable = recognised.filter(({ symbol }) => !isSpecial(symbol)).map(({ logProb }) => logProb);
   const known = probable.filter((logProb): logProb is number => logProb !== null);
-  const confidence =
-    known.length > 0 && known.length === probable.length ? Math.exp(known.reduce((sum, value) => sum + value, 0) / known.length) : null;
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
   return {
-    text: words.text,
-    tokens: words.words.map(({ text, startMs, endMs, confidence: own }) => ({ text, startMs, endMs, confidence: own })),
-    confidence,
+    text: saysWords ? words.text : "",
+    tokens: saysWords ? words.words.map(({ text, startMs, endMs, confidence }) => ({ text, startMs, endMs, confidence })) : [],
+    confidence: saysWords && known.length === probable.length ? Math.exp(mean) : null,
     noSpeech: null,
     capped: false,
     looped: false,
@@ -145,7 +147,9 @@ async function openOwn(weights: SherpaWeights, way: Way, data: CtcThreadData, la
   };
   const seats: Seats<(typeof places)[number]> = createSeats(places);
   const first = threadAt(places[0] as (typeof places)[number]);
-  await first.opened;
+  await first.opened.catch((cause: unknown) => {
+    throw new CallsiftError("weights/foreign", `the weights cannot be loaded: ${toCallsiftError(cause).message}`, { cause });
+  });
 
   return {
     ...commonOf(weights, way, lanes),

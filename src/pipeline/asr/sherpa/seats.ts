@@ -28,7 +28,8 @@ export function createSeats<Seat>(all: readonly Seat[]): Seats<Seat> {
   function giveBack(seat: Seat): void {
     const next = waiting.shift();
     if (next) next.enter(seat);
-    else free.push(seat);
+    // The last one used is the next one taken: a seat that was never needed costs nothing.
+    else free.unshift(seat);
   }
 
   return {
@@ -63,17 +64,16 @@ export function createSeats<Seat>(all: readonly Seat[]): Seats<Seat> {
             const done = work(seat)
               .then(
                 (result) => {
+                  giveBack(seat);
                   if (end()) resolve(result);
                   else leftOver(result);
                 },
                 (error: unknown) => {
+                  giveBack(seat);
                   if (end()) reject(error);
                 },
               )
-              .finally(() => {
-                running.delete(done);
-                giveBack(seat);
-              });
+              .finally(() => running.delete(done));
             running.add(done);
           },
         };
