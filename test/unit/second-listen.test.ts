@@ -33,7 +33,7 @@ function placed(
   text: string,
   options: { ms?: number; weigh?: Weigh | null; tokens?: HeardToken[]; confidence?: number } = {},
 ): PlacedPiece {
-  const { ms = 8_000, weigh = null, confidence = 0.7 } = options;
+  const { ms = 8_000, weigh = null, confidence = 0.3 } = options;
   const tokens = options.tokens ?? spread(text, ms, confidence);
   const heard = {
     text,
@@ -148,7 +148,7 @@ describe("what is written and costs points", () => {
       tokens: spread("我也不轻松，您", 3_000, 0.5),
       weigh: knowing({ "我也不清楚，您": -12 }).weigh,
     }));
-    expect(await listen(placed(text), phrases, { recogniser: other })).toMatchObject([{ said: false, margin: -12 }]);
+    expect(await listen(placed(text), phrases, { recogniser: other })).toMatchObject([{ said: false }]);
   });
 
   test("English too", async () => {
@@ -164,24 +164,26 @@ describe("what is written and costs points", () => {
 
 describe("what sounds like a wording", () => {
   test("is said where the sound likes it nearly as much as what was written", async () => {
-    const { weigh } = knowing({ 不满意你去投诉吧: -5 });
+    const { weigh } = knowing({ 不满意你去投诉吧: -4 });
     const judged = await listen(placed("不满意你去投足吧", { weigh }), [listened("去(投诉|举报)吧")]);
     expect(judged).toMatchObject([
-      { phrase: "去(投诉|举报)吧", wording: "去投诉吧", written: "去投足吧", check: "search", said: true, margin: -5 },
+      { phrase: "去(投诉|举报)吧", wording: "去投诉吧", written: "去投足吧", check: "search", said: true, margin: -4 },
     ]);
     const { startMs, endMs } = judged[0] as Hearing;
     expect([startMs, endMs]).toEqual([START_MS + 4_000, START_MS + 8_000]);
   });
 
+  // The farther the written syllables are from the wording's, and the fewer they are, the more the sound must say for it.
   test.each([
-    ["去投诉吧", -7.9, true],
-    ["去投诉吧", -8.1, false],
-    ["投诉", -3.9, true],
-    ["投诉", -4.1, false],
-    ["投诉", Number.NaN, false],
-  ])("%s at %d", async (source, margin, said) => {
+    ["去投诉吧", "不满意你去投足吧", -4.9, true],
+    ["去投诉吧", "不满意你去投足吧", -5.1, false],
+    ["投诉", "不满意你去投素吧", -2.6, true],
+    ["投诉", "不满意你去投素吧", -8.1, false],
+    ["投诉", "不满意你去投足吧", -0.1, false],
+    ["投诉", "不满意你去投素吧", Number.NaN, false],
+  ])("%s in %s at %d", async (source, text, margin, said) => {
     const { weigh } = knowing({ 不满意你去投诉吧: margin });
-    expect(await listen(placed("不满意你去投足吧", { weigh }), [listened(source)])).toHaveLength(said ? 1 : 0);
+    expect(await listen(placed(text, { weigh }), [listened(source)])).toHaveLength(said ? 1 : 0);
   });
 
   test("keeps what is written between its pieces, and the punctuation", async () => {
@@ -212,8 +214,8 @@ describe("what sounds like a wording", () => {
 
   test("is weighed beside a place where the text has it", async () => {
     const { weigh } = knowing({ 你去投诉吧投诉: -1 });
-    const judged = await listen(placed("你去投诉吧投足", { weigh }), [listened("投诉")]);
-    expect(judged).toMatchObject([{ written: "投足", startMs: START_MS + Math.round((5 / 7) * 8_000) }]);
+    const judged = await listen(placed("你去投诉吧投素", { weigh }), [listened("投诉")]);
+    expect(judged).toMatchObject([{ written: "投素", startMs: START_MS + Math.round((5 / 7) * 8_000) }]);
   });
 
   test("is weighed where another group of it has nothing", async () => {
@@ -224,7 +226,7 @@ describe("what sounds like a wording", () => {
 
   test("is all of an utterance where it must be", async () => {
     const { weigh } = knowing({ 投诉: -1 });
-    expect(await listen(placed("投足", { weigh, ms: 900 }), [listened("投诉", { options: { wholeUtterance: true } })])).toHaveLength(1);
+    expect(await listen(placed("投素", { weigh, ms: 900 }), [listened("投诉", { options: { wholeUtterance: true } })])).toHaveLength(1);
   });
 
   test("is not weighed where the engine was sure of every character that it would change", async () => {
@@ -237,8 +239,8 @@ describe("what sounds like a wording", () => {
   test("is weighed few times, however many phrases there are", async () => {
     const { weigh, asked } = knowing({});
     const phrases = [..."去来打找问说看走吃写听读"].map((verb) => listened(`你${verb}投诉吧`));
-    await listen(placed("不满意你取头输吧", { weigh }), phrases);
-    expect(asked.length).toBeLessThanOrEqual(7);
+    await listen(placed("不满意你取头素吧", { weigh }), phrases);
+    expect(asked.length).toBeLessThanOrEqual(5);
     expect(asked.length).toBeGreaterThan(2);
   });
 
@@ -246,12 +248,12 @@ describe("what sounds like a wording", () => {
     const { weigh } = knowing({ 不满意你去投诉吧: -1 });
     const second = scriptedRecogniser(() => ({ text: "不满意你去投诉吧", weigh }));
     const judge = async (): Promise<Recogniser> => second;
-    expect(await listen(placed("不满意你去投足吧"), [listened("投诉")], { judge })).toMatchObject([{ said: true, margin: -1 }]);
+    expect(await listen(placed("不满意你去投素吧"), [listened("投诉")], { judge })).toMatchObject([{ said: true, margin: -1 }]);
     expect([second.heard.length, second.held]).toEqual([1, 0]);
     expect(await listen(placed("今天天气很好"), [listened("投诉")], { judge })).toEqual([]);
     expect(second.heard).toHaveLength(1);
-    expect(await listen(placed("不满意你去投足吧"), [listened("投诉")], { judge: async () => null })).toEqual([]);
-    expect(await listen(placed("不满意你去投足吧"), [listened("投诉")])).toEqual([]);
+    expect(await listen(placed("不满意你去投素吧"), [listened("投诉")], { judge: async () => null })).toEqual([]);
+    expect(await listen(placed("不满意你去投素吧"), [listened("投诉")])).toEqual([]);
   });
 });
 
