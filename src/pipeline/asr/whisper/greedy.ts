@@ -1,3 +1,4 @@
+import { CallsiftError } from "../../errors.ts";
 import type { EncodedSound, Networks, Reading } from "./sessions.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
 
@@ -44,6 +45,8 @@ export async function decodeGreedily(networks: Networks, sound: EncodedSound, op
   for (;;) {
     const token = next.best.at(-1) as number;
     const logProbability = next.bestLogProbabilities.at(-1) as number;
+    if (!Number.isFinite(logProbability))
+      throw new CallsiftError("weights/damaged", "model.bin: expected weights that give numbers, they give none");
     if (token === special.endOfText) return { tokens, logProbabilities, endLogProbability: logProbability, attention, noSpeech, reading };
     tokens.push(token);
     logProbabilities.push(logProbability);

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CallsiftError } from "../../errors.ts";
+import { hasDotProducts } from "../onnx/cpu.ts";
 import { readIndex, type Variable } from "./ctranslate2.ts";
 import { type GraphSource, HEAD, type WhisperSizes } from "./graphs.ts";
 import { readTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -98,14 +99,21 @@ export async function inspectWhisper(folder: string): Promise<WhisperFacts> {
   };
 }
 
-/** Of one lane: the encoder's weights in float32, the decoder's in 8 bits and the tokens in both 8 and 16, and what a piece of 20 s needs. */
-function bytesInMemory({ width, encoderLayers, decoderLayers, vocabulary, heads }: WhisperSizes): number {
-  const encoder = encoderLayers * 12 * width ** 2 + decoderLayers * 2 * width ** 2;
-  const decoder = decoderLayers * 14 * width ** 2;
+/**
+ * Of one lane, measured on Whisper base and scaled by the sizes: the weights as they are computed with, those of one network once more while it is loaded, what a piece of 20 s
+ * needs, the runtime with its libraries and the tokens.
+ */
+function bytesInMemory({ width, encoderLayers, decoderLayers, vocabulary }: WhisperSizes): number {
+  const encoder = (encoderLayers * 12 + decoderLayers * 2 + 3) * width ** 2;
+  const decoder = decoderLayers * 14 * width ** 2 + vocabulary * width;
+  const isExact = hasDotProducts();
+  const loaded = [encoder * (isExact ? 1 : 4), decoder * (isExact ? 1.125 : 1)] as const;
   const positions = 1100;
-  const piece = (heads * positions ** 2 + 24 * positions * width + 2 * decoderLayers * positions * width) * 4;
-  return Math.round(encoder * 4 + decoder + vocabulary * width * 3 + piece);
+  const piece = (24 + 2 * decoderLayers) * positions * width * 4;
+  return Math.round(loaded[0] + loaded[1] + Math.max(...loaded, piece) + RUNTIME_BYTES);
 }
+
+const RUNTIME_BYTES = 130e6;
 
 function nameOf({ width, encoderLayers, decoderLayers, mels }: WhisperSizes): string {
   const size = PUBLISHED[`${width}/${encoderLayers}/${decoderLayers}`];

@@ -38,8 +38,10 @@ export async function openWhisper({
   prompt = PROMPT,
   signal,
 }: WhisperOptions): Promise<Recogniser> {
-  if (signal?.aborted) throw new CallsiftError("aborted", "stopped on request before the recogniser was open");
+  const aborted = (cause?: unknown) => new CallsiftError("aborted", "stopped on request before the recogniser was open", { cause });
+  if (signal?.aborted) throw aborted();
   const { model, weightsBytes } = await readWhisperFolder(folder);
+  if (signal?.aborted) throw aborted();
   const places = Math.max(1, Math.floor(lanes));
   const threads = createLanes(() => startWorker({ folder, prompt }), places);
   const whenAborted = () => void threads[Symbol.asyncDispose]();
@@ -47,8 +49,7 @@ export async function openWhisper({
   try {
     await threads.open();
   } catch (error) {
-    if (signal?.aborted) throw new CallsiftError("aborted", "stopped on request before the recogniser was open", { cause: error });
-    throw error;
+    throw signal?.aborted ? aborted(error) : error;
   } finally {
     signal?.removeEventListener("abort", whenAborted);
   }
