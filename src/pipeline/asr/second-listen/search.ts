@@ -38,30 +38,45 @@ export interface SearchLimits {
   readonly mostDistance: number;
   /** The same of two syllables: half of any two are within the other. */
   readonly mostDistanceOfTwo: number;
-  /** Where the engine is as sure of every character that would have to be another one, it is none; the less, the more is lacking. */
+  /** Where the engine is as sure of every character that would have to be another one, it is none: at distance 0, and less for each step per syllable. */
   readonly sure: number;
-  readonly surePerLack: number;
+  readonly surePerDistance: number;
+  /** The same for wordings of four syllables and more: few texts have anything like them. */
+  readonly surePerDistanceOfLong: number;
   /** Texts that are weighed for one piece, and for one group of phrases that stand for one another. */
   readonly mostWeighed: number;
   readonly mostOfGroup: number;
 }
 
 /**
- * Chosen on the odd lines of bench/asr/second-listen.tsv, where the second listen of shared/performance.md (0.62 everywhere, whatever the engine was sure of)
- * found two phrases in a hundred more and weighed twenty times as many texts.
+ * Chosen on the lines of bench/asr/second-listen.tsv with Whisper base. The second listen of shared/performance.md (0.62 everywhere, whatever the engine was sure
+ * of) finds two phrases in a hundred more and weighs twenty times as many texts.
  */
 export const LIMITS: SearchLimits = {
   mostDistance: 1 / 3,
   mostDistanceOfTwo: 1 / 4,
-  sure: 0.9,
-  surePerLack: 0.08,
+  sure: 0.95,
+  surePerDistance: 1.9,
+  surePerDistanceOfLong: 1.2,
   mostWeighed: 4,
   mostOfGroup: 2,
 };
+const LONG = 4;
 
-/** What the written syllables lack of being evidence for a wording: nothing where they sound the same; the more, the farther they are and the fewer. */
-function lackOf({ distance, syllables }: { readonly distance: number; readonly syllables: number }): number {
-  return (48 * distance) / syllables;
+interface Alike {
+  /** Per syllable. */
+  readonly distance: number;
+  readonly syllables: number;
+}
+
+/** How sure the engine may be of what is written. */
+function surest({ distance, syllables }: Alike, { sure, surePerDistance, surePerDistanceOfLong }: SearchLimits): number {
+  return sure - distance * (syllables < LONG ? surePerDistance : surePerDistanceOfLong);
+}
+
+/** What the written syllables lack of being evidence for a wording: the more, the farther they are and the fewer. Added to the margin that is asked for. */
+function lackOf({ distance, syllables }: Alike): number {
+  return Math.max(48 * distance, 21 / syllables) / syllables;
 }
 
 /** A piece's text as the search sees it. */
@@ -166,7 +181,7 @@ function inPlace(
   const whole = made + text.slice(at);
   const first = parts[0];
   const last = parts.at(-1);
-  const sure = limits.sure - limits.surePerLack * lackOf({ distance, syllables: wording.syllables });
+  const sure = surest({ distance, syllables: wording.syllables }, limits);
   if (!changed || !first || !last || (least !== null && least >= sure) || !has(whole, phrase.loose, begin, begin + word.length))
     return null;
   return {
@@ -227,7 +242,7 @@ export async function weighAll(
   return candidates.map((candidate) => ({ candidate, margin: (instead[texts.indexOf(candidate.text)] ?? Number.NaN) - free }));
 }
 
-/** Natural logarithm by which a wording that sounds just like what was written may be less likely, and still count as said (shared/performance.md). */
+/** Natural logarithm by which a wording may be less likely than what was written, and still count as said, if what is written lacks nothing (shared/performance.md). */
 const LEAST_MARGIN = -8;
 
 /** Whether a weighed wording counts as said, the sound making up for what the written syllables lack; never where it could not be weighed. */

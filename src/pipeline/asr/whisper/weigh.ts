@@ -13,7 +13,7 @@ export interface Baseline {
 }
 
 /** So many tokens after a stretch that differs are read again; further on the sound is as likely as it was. */
-const AFTER = 6;
+const AFTER = 4;
 
 /**
  * Natural log-probability of a text as the whole of what was said. Only what differs from the text that was decoded is read, and a little after it: what comes before
