@@ -35,18 +35,28 @@ export interface Invented {
   readonly around: string;
 }
 
-/** Findings of the rules that read words, against the truth of all fixture calls. */
+/** Findings of the rules that read words, against the truth of generated calls. */
 export interface RulesOutcome {
   readonly calls: number;
   readonly found: readonly { readonly call: string; readonly finding: Finding; readonly offMs: number | null }[];
   readonly missed: readonly Missed[];
   readonly invented: readonly Invented[];
-  /** Calls whose agent is on another side than was thought. */
+  /** Calls whose agent is on another side than was thought, and those of which nothing was thought. */
   readonly sidesWrong: readonly string[];
+  readonly sidesUnknown: readonly string[];
 }
 
-/** Screens the fixture calls from their sound alone. */
-export async function rulesFromSound(recogniser: Recogniser, onCall: (name: string) => void = () => {}): Promise<RulesOutcome> {
+/** The fixture calls. */
+export function fixtureCalls(): Promise<GeneratedCall[]> {
+  return generateCalls(CALLS);
+}
+
+/** Screens calls from their sound alone. */
+export async function rulesFromSound(
+  recogniser: Recogniser,
+  generated: readonly GeneratedCall[],
+  onCall: (name: string) => void = () => {},
+): Promise<RulesOutcome> {
   const policies = await openPolicies({ ruleFiles: [], form: "deduction-20" });
   await using listener = createListener({ workers: 1 });
   await using voices = await openVoices();
@@ -57,8 +67,9 @@ export async function rulesFromSound(recogniser: Recogniser, onCall: (name: stri
     missed: [] as Missed[],
     invented: [] as Invented[],
     sidesWrong: [] as string[],
+    sidesUnknown: [] as string[],
   };
-  for (const call of await generateCalls(CALLS)) {
+  for (const call of generated) {
     onCall(call.name);
     const deps = { listener, transcriber, voices, policyFor: policies.policyFor };
     const metadata = (await findMetadata(call.recording)) ?? {};
@@ -67,7 +78,9 @@ export async function rulesFromSound(recogniser: Recogniser, onCall: (name: stri
       deps,
     );
     outcome.calls++;
-    if (call.truth.agentChannel !== null && screening.audio.agentChannel !== call.truth.agentChannel) outcome.sidesWrong.push(call.name);
+    const { agentChannel } = screening.audio;
+    if (call.truth.agentChannel !== null && agentChannel === null) outcome.sidesUnknown.push(call.name);
+    else if (call.truth.agentChannel !== null && agentChannel !== call.truth.agentChannel) outcome.sidesWrong.push(call.name);
     const held = hold(screening, call.truth, policies);
     outcome.found.push(...held.found);
     outcome.missed.push(...held.missed);
