@@ -50,7 +50,7 @@ const SIGNED = {
 async function signedNote(folder: string): Promise<string> {
   const { signedStatus } = await import("../pipeline/asr/sherpa/way.ts");
   const { state, reason } = signedStatus(folder);
-  return `; ${SIGNED[state]}${reason}`;
+  return `; ${SIGNED[state]}${reason ? `: ${reason}` : ""}`;
 }
 
 function serverOf({ openaiKey, openaiBaseUrl, openaiModel }: Config): Check[] {
