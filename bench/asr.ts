@@ -169,7 +169,7 @@ function speed(folder: string): void {
   const [load = 0] = loadavg();
   if (load > 1)
     console.error(`the machine is busy (load ${load.toFixed(1)}): figures of speed are too low, and two cores are not to be had`);
-  const { seconds, one, two, faster } = measureSpeed(tenSecondPieces(placed, 16), { weights: folder, python });
+  const { seconds, one, two, faster } = measureSpeed(tenSecondPieces(placed), { weights: folder, python });
   rows.push({
     what,
     measured: `${one.timesRealTime.toFixed(1)} x (${seconds.toFixed(0)} s of sound; loaded in ${(one.loadMs / 1000).toFixed(1)} s)`,
