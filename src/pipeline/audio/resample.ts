@@ -25,7 +25,12 @@ interface Bank {
   readonly taps: number;
   /** Row p holds the filter for an output that lies p / phases after an input sample; one row more than there are phases. */
   readonly rows: readonly Float64Array[];
+  /** For each row the one tap that is all of it (an output that lies on an input sample, where the rate is raised), or -1. */
+  readonly only: readonly number[];
 }
+
+/** Taps smaller than this beside a tap of 1 are rounding. */
+const NO_TAP = 1e-12;
 
 /** Every row passes a constant unchanged. `ratio` is that of the output's rate to the input's. */
 function createBank(ratio: number, phases: number): Bank {
@@ -36,14 +41,18 @@ function createBank(ratio: number, phases: number): Bank {
     const total = row.reduce((sum, value) => sum + value, 0);
     return row.map((value) => value / total);
   });
-  return { taps: 2 * half, rows };
+  const only = rows.map((row) => {
+    const first = row.findIndex((value) => Math.abs(value) > NO_TAP);
+    return row.findLastIndex((value) => Math.abs(value) > NO_TAP) === first ? first : -1;
+  });
+  return { taps: 2 * half, rows, only };
 }
 
 /** Polyphase FIR: `up` outputs for every `down` inputs, which have no common factor. */
 function createPolyphase(up: number, down: number): Stage {
   const isExact = up <= MAX_PHASES;
   const phases = isExact ? up : MAX_PHASES;
-  const { taps, rows } = createBank(up / down, phases);
+  const { taps, rows, only } = createBank(up / down, phases);
   const half = taps / 2;
   const line = createDelayLine(half);
   // The next output lies at input position `index + part / up`.
@@ -59,7 +68,8 @@ function createPolyphase(up: number, down: number): Stage {
     for (let n = 0; n < output.length; n++) {
       const at = index - half + 1 - first;
       if (isExact) {
-        output[n] = dot(rows[part] as Float64Array, samples, at, taps);
+        const tap = only[part] as number;
+        output[n] = tap < 0 ? dot(rows[part] as Float64Array, samples, at, taps) : (samples[at + tap] as number);
       } else {
         const place = (part * phases) / up;
         const below = Math.floor(place);
