@@ -291,7 +291,8 @@ async function overhead(recogniser: Recogniser): Promise<void> {
   const calls = (await fixtureCalls()).filter(
     ({ truth }) => truth.language === "zh" && truth.layout === "split" && truth.file.endsWith(".wav"),
   );
-  const measured = await measureOverhead(recogniser, calls.slice(0, 8));
+  const measured = await measureOverhead(recogniser, calls.slice(0, 14));
+  const { secondListen } = measured;
   rows.push(
     {
       what: "our path over the bare engine, processor time",
@@ -301,9 +302,9 @@ async function overhead(recogniser: Recogniser): Promise<void> {
     },
     {
       what: "  the second listen over the bare engine",
-      measured: percent(measured.secondListen),
+      measured: `${percent(secondListen.all)} (weighing ${percent(secondListen.weighing)}, hits decoded again ${percent(secondListen.again)})`,
       bar: "<= 5.0 %",
-      met: measured.secondListen <= 0.05,
+      met: secondListen.all <= 0.05,
     },
   );
   details.overhead = measured;

@@ -15,8 +15,8 @@ export interface Overhead {
   readonly speechSeconds: number;
   /** Reading, resampling, pieces, guards, assembly. */
   readonly path: number;
-  /** Processor time that the second listen adds. */
-  readonly secondListen: number;
+  /** Processor time that the second listen adds: all of it, and of the engine's time for weighing wordings and for decoding hits again. */
+  readonly secondListen: { readonly all: number; readonly weighing: number; readonly again: number };
 }
 
 /** Processor time of this thread, ms; NaN where the system does not tell. */
@@ -36,9 +36,11 @@ function processMs(): number {
  * @param calls of two sides
  */
 export async function measureOverhead(recogniser: Recogniser, calls: readonly GeneratedCall[]): Promise<Overhead> {
+  const watch = { hearing: 0, weighing: 0 };
+  const watched = watchOver(recogniser, watch);
   const { policyFor } = await openPolicies({ ruleFiles: [], form: "deduction-20" });
   await using listener = createListener({ workers: 1 });
-  await using transcriber = createSoundTranscriber(keptOpen(recogniser), {
+  await using transcriber = createSoundTranscriber(watched, {
     minConfidence: MIN_CONFIDENCE,
     pieceTimeoutMs: PIECE_TIMEOUT_MS,
   });
@@ -49,21 +51,25 @@ export async function measureOverhead(recogniser: Recogniser, calls: readonly Ge
       { source: { name: call.name, path: call.recording }, metadata: {}, transcriptPath: null, agentChannel: "auto", language: "zh" },
       { listener, transcriber, policyFor },
     );
-  const used = { path: 0, engine: 0, withListen: 0 };
+  const used = { path: 0, engine: 0, withListen: 0, hearing: 0, hearingWithListen: 0, weighing: 0 };
   let speechMs = 0;
   for (const [n, call] of calls.entries()) {
     await using opened = await open(call);
     speechMs += opened.sound.channels.flatMap(({ speech }) => speech).reduce((sum, [startMs, endMs]) => sum + endMs - startMs, 0);
     // What runs first finds caches cold: by turns.
     for (const again of n % 2 === 0 ? [false, true] : [true, false]) {
-      const before = { thread: threadMs(), all: processMs() };
+      const before = { thread: threadMs(), all: processMs(), ...watch };
       await transcribe(transcriber, opened, again ? listenFor : null);
       const thread = threadMs() - before.thread;
       const all = processMs() - before.all;
-      if (again) used.withListen += all;
-      else {
+      if (again) {
+        used.withListen += all;
+        used.hearingWithListen += watch.hearing - before.hearing;
+        used.weighing += watch.weighing - before.weighing;
+      } else {
         used.path += thread;
         used.engine += all - thread;
+        used.hearing += watch.hearing - before.hearing;
       }
     }
   }
@@ -71,7 +77,11 @@ export async function measureOverhead(recogniser: Recogniser, calls: readonly Ge
     calls: calls.length,
     speechSeconds: speechMs / 1000,
     path: used.path / used.engine,
-    secondListen: (used.withListen - used.path - used.engine) / used.engine,
+    secondListen: {
+      all: (used.withListen - used.path - used.engine) / used.engine,
+      weighing: used.weighing / used.hearing,
+      again: (used.hearingWithListen - used.hearing) / used.hearing,
+    },
   };
 }
 
@@ -84,7 +94,26 @@ async function transcribe(
   await transcriber.transcribe(call, { language: "zh", ...(listenFor && { listenFor }) });
 }
 
-/** The same recogniser, which others close. */
-function keptOpen(recogniser: Recogniser): Recogniser {
-  return { ...recogniser, [Symbol.asyncDispose]: async () => {} };
+/** The same recogniser, which others close, one request after another, with a clock on each. */
+function watchOver(recogniser: Recogniser, watch: { hearing: number; weighing: number }): Recogniser {
+  let last: Promise<unknown> = Promise.resolve();
+  const timed = <Answer>(what: keyof typeof watch, work: () => Promise<Answer>): Promise<Answer> => {
+    const turn = last.then(async () => {
+      const startedAt = performance.now();
+      const answer = await work();
+      watch[what] += performance.now() - startedAt;
+      return answer;
+    });
+    last = turn.catch(() => {});
+    return turn;
+  };
+  return {
+    ...recogniser,
+    async hear(sound, options) {
+      const heard = await timed("hearing", () => recogniser.hear(sound, options));
+      const { weigh } = heard;
+      return { ...heard, weigh: weigh && ((texts) => timed("weighing", () => weigh(texts))) };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
