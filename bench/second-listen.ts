@@ -146,14 +146,14 @@ async function run(
   const outcomes: Outcome[] = [];
   const counted = countWeighs();
   for (const line of lines) {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const heard = await recogniser.hear(line.sound, { language: "zh", keep: true });
-    const heardAt = performance.now();
+    const heardAt = cpuMs();
     const piece = place(line, { ...heard, weigh: heard.weigh && counted.around(heard.weigh) });
     const hearings = await listenAgain(piece, { recogniser, judge: null, phrases, language: "zh" });
-    const againMs = performance.now() - heardAt;
+    const againMs = cpuMs() - heardAt;
     if (dump && heard.weigh && heard.text !== "") {
-      const wide = { ...LIMITS, mostDistanceOfTwo: 0.62, sure: 1.1, mostWeighed: 40, mostOfGroup: 40 };
+      const wide = { ...LIMITS, mostDistance: 0.62, mostDistanceOfShort: 1.5, sure: 2, mostWeighed: 40, mostOfGroup: 40 };
       const reference = indexTranscript([asUtterance(line.text)]);
       const index = indexTranscript(piece.utterances);
       const asked = readyPhrases(phrases, "zh").filter((ready) => index.find(ready.phrase).length === 0);
@@ -184,6 +184,12 @@ async function run(
     outcomes.push({ line, written: heard.text, hearings, hearMs: heardAt - startedAt, againMs, pure: counted.take() });
   }
   return outcomes;
+}
+
+/** Processor time of all threads so far: the machine may be busy with other things. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Counts the texts that are weighed. */
@@ -288,7 +294,7 @@ const withoutHits = (of: readonly Outcome[]) => of.filter(({ hearings }) => !hea
 const seconds = (of: readonly Outcome[]) => sum(of, ({ line }) => line.sound.length / 16_000);
 const figure = (what: string, measured: string, bar = "", met: boolean | null = null) => rows.push({ what, measured, bar, met });
 figure("sound", `${[outcomes, held, ordinary].map((of) => `${Math.round(seconds(of))} s in ${of.length} pieces`).join(", ")}`);
-figure("recognition", `${(seconds(ordinary) / (sum(ordinary, ({ hearMs }) => hearMs) / 1000)).toFixed(1)} x real time`);
+figure("recognition", `${(seconds(ordinary) / (sum(ordinary, ({ hearMs }) => hearMs) / 1000)).toFixed(1)} s of sound a CPU second`);
 figure("cost, ordinary pieces of 8 to 12 s", `${(100 * share(ordinary)).toFixed(1)} %`, "5 %", share(ordinary) <= 0.05);
 figure("cost, the searches in them", `${(100 * share(withoutHits(ordinary))).toFixed(1)} %`);
 figure("texts weighed a piece, ordinary", (sum(ordinary, ({ pure }) => pure) / ordinary.length).toFixed(2));
