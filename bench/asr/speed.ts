@@ -11,6 +11,8 @@ import type { Labelled } from "./sentences.ts";
 export interface Speed {
   /** Seconds of sound a second, median of all rounds. */
   readonly timesRealTime: number;
+  /** Seconds of sound a second of processor time: what a core to itself would do, whoever else is on the machine. */
+  readonly perCpuSecond: number;
   /** Characters wrong, share. */
   readonly wrong: number;
   readonly peakMb: number;
@@ -20,6 +22,7 @@ export interface Speed {
 interface Answer {
   readonly loadMs: number;
   readonly times: number[];
+  readonly cpuMs: number;
   readonly texts: string[];
   readonly peakMb: number;
 }
@@ -75,6 +78,7 @@ export function measureSpeed(
       if (!first) return null;
       return {
         timesRealTime: (1000 * seconds) / median(own.flatMap(({ times }) => times)),
+        perCpuSecond: (1000 * seconds) / median(own.map(({ cpuMs }) => cpuMs)),
         wrong: rateOf(pieces.map(({ sentences }, i) => characterErrors(sentences.map(({ text }) => text).join(""), first.texts[i] ?? ""))),
         peakMb: Math.max(...own.map(({ peakMb }) => peakMb)),
         loadMs: median(own.map(({ loadMs }) => loadMs)),
