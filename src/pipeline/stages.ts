@@ -13,7 +13,7 @@ import { withStretchRoles } from "./stretch-roles.ts";
 import { indexTranscript } from "./text/index-text.ts";
 import { totalMs } from "./timeline.ts";
 import { triage } from "./triage.ts";
-import type { CallMetadata, HeardCall, Language, NoTranscript, Role, Sound, Span, Transcript } from "./types.ts";
+import type { CallMetadata, HeardCall, Language, NoTranscript, Recording, Role, Sound, Span, Timings, Transcript } from "./types.ts";
 import type { TwoVoices, VoiceSplit, VoiceSplitter } from "./voices/port.ts";
 
 /**
@@ -40,14 +40,19 @@ export interface Transcoded extends Ingested, AsyncDisposable {
   readonly levelsMs: number;
 }
 
-/** Its words and roles are known as far as they can be. */
+/**
+ * Its words and roles are known as far as they can be. Plain JSON without samples: it can be stored, and scored again under other rules
+ * without listening to the recording again.
+ */
 export interface Transcribed {
-  readonly transcoded: Transcoded;
+  readonly recording: Recording;
+  /** Hash of what spans and words came from. */
+  readonly recipe: string;
   readonly call: HeardCall;
   readonly roleConfidence: number;
   /** null where the sides have channels of their own, or nobody tried. */
-  readonly voices: VoiceSplit | null;
-  readonly transcribeMs: number;
+  readonly voices: Screening["audio"]["voices"];
+  readonly timings: Omit<Timings, "scoreMs" | "totalMs">;
 }
 
 /** What the stages need of the world; opened once, shared by all calls. */
@@ -139,10 +144,16 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
     ...(voices?.kind === "two-voices" && { voices: voices.voices }),
   });
   return {
-    transcoded,
+    recording: opened.recording,
+    recipe: recipeOf(deps),
     roleConfidence: roles.roleConfidence,
-    voices,
-    transcribeMs: Math.round(performance.now() - startedAt),
+    voices: voicesOf(voices),
+    timings: {
+      probeMs: Math.round(opened.probeMs),
+      transcodeMs: Math.round(opened.transcodeMs + transcoded.levelsMs),
+      vadMs: Math.round(transcoded.vadMs),
+      transcribeMs: Math.round(performance.now() - startedAt),
+    },
     call: {
       language,
       durationMs,
@@ -160,13 +171,12 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
 }
 
 /** Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy. */
-export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "transcriber" | "listener" | "voices">): Screening {
+export function score(transcribed: Transcribed, { policyFor }: Pick<Deps, "policyFor">): Screening {
   const startedAt = performance.now();
-  const { call, transcoded } = transcribed;
-  const { opened, sound } = transcoded;
-  const policy = deps.policyFor(call.language);
+  const { call, recording, recipe, roleConfidence, voices } = transcribed;
+  const policy = policyFor(call.language);
   const text = "utterances" in call.transcript ? indexTranscript(call.transcript.utterances) : null;
-  const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence: transcribed.roleConfidence });
+  const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence });
   const points = scoreForm(policy.form, { findings, notAssessed, rules: policy.rules });
   const placed = triage({
     findings,
@@ -177,30 +187,23 @@ export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "
     metadata: call.metadata,
     rules: policy.rules,
   });
-  const scoreMs = Math.round(performance.now() - startedAt);
-  const timings = {
-    probeMs: Math.round(opened.probeMs),
-    transcodeMs: Math.round(opened.transcodeMs + transcoded.levelsMs),
-    vadMs: Math.round(transcoded.vadMs),
-    transcribeMs: transcribed.transcribeMs,
-    scoreMs,
-  };
+  const timings = { ...transcribed.timings, scoreMs: Math.round(performance.now() - startedAt) };
   return {
     schema: "callsift.screening/1",
-    recording: opened.recording,
+    recording,
     status: "scored",
     error: null,
-    recipe: recipeHash(deps.listener.recipe, deps.transcriber.recipe, deps.transcriber.hearsSound ? deps.voices?.recipe : undefined),
+    recipe,
     policy: policyHash(policy),
     audio: {
-      layout: sound.layout,
+      layout: call.layout,
       agentChannel: call.agentChannel,
       roleSource: call.roleSource,
-      roleConfidence: transcribed.roleConfidence,
-      problems: sound.problems,
-      tones: sound.tones,
-      voices: voicesOf(transcribed.voices),
-      channels: sound.channels.map(({ channel, speech, speechLevelDb, snrDb }) => ({ channel, speech, speechLevelDb, snrDb })),
+      roleConfidence,
+      problems: call.problems,
+      tones: call.tones,
+      voices,
+      channels: call.channels.map(({ channel, speech, speechLevelDb, snrDb }) => ({ channel, speech, speechLevelDb, snrDb })),
     },
     speech: call.speech,
     transcript: call.transcript,
@@ -217,6 +220,11 @@ export function score(transcribed: Transcribed, deps: Pick<Deps, "policyFor" | "
 export async function screen(call: Ingested, deps: Deps, options: StageOptions = {}): Promise<Screening> {
   await using transcoded = await transcode(call, deps, options);
   return score(await transcribe(transcoded, deps, options), deps);
+}
+
+/** The recipe of calls that are heard with these. */
+export function recipeOf({ listener, transcriber, voices }: Pick<Deps, "listener" | "transcriber" | "voices">): string {
+  return recipeHash(listener.recipe, transcriber.recipe, transcriber.hearsSound ? voices?.recipe : undefined);
 }
 
 /** Names what spans and words came from; a stored transcript of another recipe is another transcript. */
