@@ -5,7 +5,6 @@ import { totalMs, union } from "../../src/pipeline/timeline.ts";
 import type { PcmFile, Sound, Span } from "../../src/pipeline/types.ts";
 import { openVoices } from "../../src/pipeline/voices/open.ts";
 import type { VoiceSplit, VoiceSplitter } from "../../src/pipeline/voices/port.ts";
-import { unsureTurns } from "../../src/pipeline/voices/split.ts";
 import { readVoiceEncoder } from "../../src/pipeline/voices/voice-weights.ts";
 import { talk } from "../support/call-sound.ts";
 import { scratch } from "../support/callsift.ts";
@@ -183,27 +182,5 @@ describe("the encoder's weights", () => {
       writeFileSync(path, bytes);
       await expect(readVoiceEncoder(path)).rejects.toMatchObject({ code: "weights/damaged" });
     }
-  });
-});
-
-describe("unsure turns", () => {
-  it("are those with less than a second of speech until the other voice begins", () => {
-    const one: Span[] = [
-      [0, 2000],
-      [3000, 3400],
-      [6000, 6500],
-      [6600, 7300],
-    ];
-    const two: Span[] = [
-      [2000, 2900],
-      [3400, 5000],
-      [8000, 8200],
-    ];
-    expect(unsureTurns(one, two)).toEqual([
-      [2000, 2900],
-      [3000, 3400],
-      [8000, 8200],
-    ]);
-    expect(unsureTurns([], [])).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import type { VoiceSpeech } from "../asr/port.ts";
-import type { PcmFile, Sound, Span } from "../types.ts";
+import type { PcmFile, Sound } from "../types.ts";
 
 /** How clearly the speech falls into two voices. */
 export interface Separation {
@@ -16,8 +16,6 @@ export interface TwoVoices {
   /** `voice-1` is who speaks first. */
   readonly voices: readonly [VoiceSpeech, VoiceSpeech];
   readonly confidence: Separation;
-  /** Turns too short to be sure whose they are; disjoint, ascending, parts of the voices' speech. No deduction may rest on them. */
-  readonly unsure: readonly Span[];
 }
 
 /** One voice, more than two, too little speech, or not clear. */

@@ -1,5 +1,5 @@
 import { openNarrowBand } from "../audio/narrow-band.ts";
-import { totalMs, union } from "../timeline.ts";
+import { totalMs } from "../timeline.ts";
 import type { PcmFile, Sound, Span } from "../types.ts";
 import { printLooks } from "./looks.ts";
 import type { VoiceSplit } from "./port.ts";
@@ -16,8 +16,6 @@ export const LEAST_EIGENGAP = 0.25;
 /** A voice that falls apart this clearly, and this far for the distance of the two voices, is two people. */
 const MOST_INNER_SILHOUETTE = 0.36;
 const MOST_INNER_SHARE = 0.25;
-/** A turn with less speech than this is given to the wrong voice too often. */
-export const UNSURE_TURN_MS = 1000;
 
 /** Raised by hand whenever the same speech would fall into other voices than before. */
 const METHOD_VERSION = 1;
@@ -83,22 +81,5 @@ export async function splitVoices(call: ToSplit, encoder: VoiceEncoder, options:
       { channel, speaker: "voice-2", speech: two },
     ],
     confidence: apart.separation,
-    unsure: unsureTurns(one, two),
   };
-}
-
-/** Speech of turns under a second: a turn ends where the other voice begins. */
-export function unsureTurns(one: readonly Span[], two: readonly Span[]): Span[] {
-  const spans = [...one.map((span) => ({ span, voice: 1 })), ...two.map((span) => ({ span, voice: 2 }))].sort(
-    (a, b) => a.span[0] - b.span[0],
-  );
-  const unsure: Span[] = [];
-  for (let from = 0; from < spans.length; ) {
-    let to = from + 1;
-    while (to < spans.length && spans[to]?.voice === spans[from]?.voice) to++;
-    const turn = spans.slice(from, to).map(({ span }) => span);
-    if (totalMs(turn) < UNSURE_TURN_MS) unsure.push(...turn);
-    from = to;
-  }
-  return union(unsure);
 }
