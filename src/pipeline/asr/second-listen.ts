@@ -2,37 +2,11 @@ import { CallsiftError } from "../errors.ts";
 import { indexTranscript, type TextMatch } from "../text/index-text.ts";
 import { foldUnspaced } from "../text/likeness.ts";
 import { timeText } from "../text/word-times.ts";
-import type { Hearing, Language, Span, Utterance } from "../types.ts";
-import type { ListenedPhrase } from "./port.ts";
-import type { HeardPiece, Recogniser } from "./recogniser.ts";
+import type { Span, Utterance } from "../types.ts";
 import { confirmHits, rounded } from "./second-listen/confirm.ts";
+import type { Judged, PlacedPiece, SecondListenOptions } from "./second-listen/placed-piece.ts";
 import { candidatesIn, isSaid, type Weighed, weighAll } from "./second-listen/search.ts";
 import { type ReadyPhrase, readyPhrases } from "./second-listen/wordings.ts";
-
-/** One piece of sound with what was heard in it. */
-export interface PlacedPiece {
-  /** Mono, 16 kHz, -1..1. */
-  readonly sound: Float32Array;
-  /** Where it begins in the recording. */
-  readonly startMs: number;
-  /** Still held, so that `weigh` works where the engine has it. */
-  readonly heard: HeardPiece;
-  /** Its text as utterances of the recording, without roles; their texts, joined in order, are `heard.text` without the spaces between. */
-  readonly utterances: readonly Utterance[];
-}
-
-export interface SecondListenOptions {
-  readonly recogniser: Recogniser;
-  /** Judges by `weigh` where the recogniser cannot: a second engine that is installed. */
-  readonly judge: (() => Promise<Recogniser | null>) | null;
-  readonly phrases: readonly ListenedPhrase[];
-  readonly language: Language;
-  readonly signal?: AbortSignal;
-  /** Longest time for one piece that is heard again, ms. */
-  readonly timeoutMs?: number;
-}
-
-type Judged = Omit<Hearing, "role" | "channel">;
 
 /**
  * Judges phrases on the sound of one piece; roles are not known yet. What the text has and costs points is decoded again, cut otherwise and at another level;

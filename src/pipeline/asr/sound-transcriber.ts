@@ -9,6 +9,7 @@ import { openPieceReader, type PieceReader } from "./piece-sound.ts";
 import { type Piece, planPieces } from "./pieces.ts";
 import type { ListenedPhrase, ToTranscribe, TranscribeOptions, Transcriber } from "./port.ts";
 import type { HeardPiece, Recogniser } from "./recogniser.ts";
+import type { Judged } from "./second-listen/placed-piece.ts";
 import { listenAgain } from "./second-listen.ts";
 import { type Side, sidesOf } from "./sides.ts";
 
@@ -78,7 +79,7 @@ function planTasks(sides: readonly Side[], reader: PieceReader, { durationMs }: 
   return tasks.sort((a, b) => a.piece.startMs - b.piece.startMs);
 }
 
-type Hearings = Omit<Hearing, "role" | "channel">[];
+type Hearings = Judged[];
 
 interface Done extends PieceText {
   readonly side: Side;

@@ -1,7 +1,7 @@
 import type { TextMatch } from "../../text/index-text.ts";
-import type { Hearing, Span, Utterance } from "../../types.ts";
+import type { Span, Utterance } from "../../types.ts";
 import { type HeardPiece, RECOGNISER_RATE } from "../recogniser.ts";
-import type { PlacedPiece, SecondListenOptions } from "../second-listen.ts";
+import type { Judged, PlacedPiece, SecondListenOptions } from "./placed-piece.ts";
 import { type Candidate, candidatesIn, isSaid, matchesIn, type Weighed, weighAll } from "./search.ts";
 import type { ReadyPhrase } from "./wordings.ts";
 
@@ -18,12 +18,8 @@ interface Hit {
 }
 
 /** Decodes again, cut otherwise and at another level, the seconds around phrases that the text has. */
-export async function confirmHits(
-  piece: PlacedPiece,
-  hits: readonly Hit[],
-  options: SecondListenOptions,
-): Promise<Omit<Hearing, "role" | "channel">[]> {
-  const judged: Omit<Hearing, "role" | "channel">[] = [];
+export async function confirmHits(piece: PlacedPiece, hits: readonly Hit[], options: SecondListenOptions): Promise<Judged[]> {
+  const judged: Judged[] = [];
   for (const near of together(hits)) {
     const last = near.reduce((endMs, { match }) => Math.max(endMs, match.endMs), 0);
     const sound = soundAround(piece, [(near[0] as Hit).match.startMs, last], options.recogniser.maxPieceMs);
