@@ -24,6 +24,9 @@ function soundEngine(about: Omit<AsrEngine, "open">, openRecogniser: (options: E
   };
 }
 
+/** What all that hear sound here give. */
+const HEARS = { wordTimes: true, confidence: true, languages: ["zh", "en"] } as const satisfies AsrEngine["capabilities"];
+
 function withWeights(name: string, { folder, lanes, signal }: EngineOptions): RecogniserOptions {
   if (!folder)
     throw new CallsiftError(
@@ -36,16 +39,15 @@ function withWeights(name: string, { folder, lanes, signal }: EngineOptions): Re
 /** The engines this build has; another one is a line here and a line in the conformance suite. */
 export const ENGINES = {
   import: importEngine,
-  sherpa: soundEngine(
-    { name: "sherpa", license: "Apache-2.0", capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] } },
-    async (options) => (await import("./sherpa/open.ts")).openSherpa(withWeights("sherpa", options)),
+  sherpa: soundEngine({ name: "sherpa", license: "Apache-2.0", capabilities: HEARS }, async (options) =>
+    (await import("./sherpa/open.ts")).openSherpa(withWeights("sherpa", options)),
   ),
-  whisper: soundEngine(
-    { name: "whisper", license: "MIT", capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] } },
-    async (options) => (await import("./whisper/open.ts")).openWhisper(withWeights("whisper", options)),
+  whisper: soundEngine({ name: "whisper", license: "MIT", capabilities: HEARS }, async (options) =>
+    (await import("./whisper/open.ts")).openWhisper(withWeights("whisper", options)),
   ),
+  // The model's licence is the server's affair.
   openai: soundEngine(
-    { name: "openai", license: "LicenseRef-server", capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] } },
+    { name: "openai", license: "LicenseRef-server", capabilities: HEARS },
     async ({ server, lanes, searchPath, signal }) => {
       if (!server)
         throw new CallsiftError("asr/not-available", "expected OPENAI_API_KEY or OPENAI_BASE_URL to be set for the engine openai");

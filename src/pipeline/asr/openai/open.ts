@@ -1,5 +1,5 @@
 import { CallsiftError } from "../../errors.ts";
-import type { AsrEngine, SpeechServer } from "../port.ts";
+import type { SpeechServer } from "../port.ts";
 import { type HeardPiece, type HearOptions, RECOGNISER_RATE, type Recogniser } from "../recogniser.ts";
 import { readAddress } from "./address.ts";
 import { readAnswer } from "./answer.ts";
@@ -8,13 +8,6 @@ import { CLOCK, type Clock } from "./clock.ts";
 import { createLanes } from "./lanes.ts";
 import { openSoundFileWriter } from "./sound-file.ts";
 import { createSpeechFetch } from "./speech-fetch.ts";
-
-/** What is said of the engine where engines are listed. The model's licence is the server's affair. */
-export const openaiEngine = {
-  name: "openai",
-  license: "LicenseRef-server",
-  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
-} as const satisfies Omit<AsrEngine, "open">;
 
 export interface OpenaiOptions extends SpeechServer {
   /** Requests at once. */
@@ -87,7 +80,7 @@ export async function openOpenai(options: OpenaiOptions): Promise<Recogniser> {
   }
 
   return {
-    name: openaiEngine.name,
+    name: "openai",
     model,
     recipe: `openai/${ENGINE_VERSION} ${model} server/${address.fingerprint}`,
     // Most such servers run a Whisper, which does.

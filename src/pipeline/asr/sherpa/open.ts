@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
 import { CallsiftError, toCallsiftError } from "../../errors.ts";
 import { finiteSound } from "../finite-sound.ts";
-import type { AsrEngine } from "../port.ts";
 import type { HeardPiece, HearOptions, Recogniser, RecogniserOptions } from "../recogniser.ts";
 import { planCtc } from "./ctc-plan.ts";
 import type { CtcHeard } from "./ctc-session.ts";
@@ -14,13 +13,6 @@ import { createSeats, type Seats } from "./seats.ts";
 import { isSpecial } from "./tokens.ts";
 import { chooseWay, type Way } from "./way.ts";
 import { type HeardWord, joinSymbols, type Recognised } from "./words.ts";
-
-/** Recognisers of the sherpa-onnx project: what the engine is known by before it is opened. Weights have licences of their own. */
-export const sherpaEngine = {
-  name: "sherpa",
-  license: "Apache-2.0",
-  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
-} as const satisfies Omit<AsrEngine, "open">;
 
 /** All families take half a minute; none was made for more. */
 const MAX_PIECE_MS = 30_000;
