@@ -23,11 +23,19 @@ ${table(["code", "meaning", "may succeed when tried again unchanged"], rows)}
 `;
 }
 
+/** Defaults that differ by machine. */
+const OF_THE_MACHINE: Readonly<Record<string, string>> = { CALLSIFT_CONCURRENCY: "the cores", CALLSIFT_TIME_ZONE: "the machine's" };
+
+function defaultOf(fallback: unknown): string {
+  if (fallback === null || (Array.isArray(fallback) && fallback.length === 0)) return "–";
+  return typeof fallback === "boolean" ? `\`${fallback ? "yes" : "no"}\`` : `\`${fallback}\``;
+}
+
 function configPage(): string {
   const rows = Object.entries(SETTINGS).map(([name, { fallback, expected, meaning }]) => [
     `\`${name}\``,
     expected,
-    name === "CALLSIFT_CONCURRENCY" ? "the cores" : fallback === null ? "–" : `\`${fallback}\``,
+    OF_THE_MACHINE[name] ?? defaultOf(fallback),
     meaning,
   ]);
   return `# Settings

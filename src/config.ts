@@ -2,6 +2,8 @@ import { availableParallelism, homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { CallsiftError } from "./pipeline/errors.ts";
 
+const MEGABYTE = 1024 * 1024;
+
 /** One setting: how its text is read, what holds without it, and what people are told. */
 interface Setting<T> {
   readonly fallback: T;
@@ -27,6 +29,21 @@ const share = (text: string) => (/^(0(\.\d+)?|1(\.0+)?)$/.test(text) ? Number(te
 const webAddress = (text: string) => (/^https?:\/\//i.test(text) && URL.canParse(text) ? text.replace(/\/+$/, "") : undefined);
 /** What a header can carry: one word of visible ASCII. */
 const headerWord = (text: string) => (/^[\x21-\x7E]+$/.test(text) ? text : undefined);
+const yesOrNo = (text: string) => (/^(yes|true|1)$/i.test(text) ? true : /^(no|false|0)$/i.test(text) ? false : undefined);
+const mongoAddress = (text: string) => (/^mongodb(\+srv)?:\/\/[^\s/]/.test(text) ? text : undefined);
+const redisAddress = (text: string) => (/^rediss?:\/\/[^\s]/.test(text) && URL.canParse(text) ? text : undefined);
+/** Names, or a name with `*.` before it for all below it. */
+const hostList = (text: string) => {
+  const hosts = text.split(",").map((host) => host.trim().toLowerCase());
+  return hosts.every((host) => /^(\*\.)?[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$/.test(host)) ? hosts : undefined;
+};
+const timeZone = (text: string) => {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+};
 
 /** Every environment variable that callsift reads; docs/reference/config.md lists the same, held equal by a test. */
 export const SETTINGS = {
@@ -117,6 +134,170 @@ export const SETTINGS = {
     read: headerWord,
     secret: true,
   } satisfies Setting<string | null>,
+  MONGODB_URI: {
+    fallback: null,
+    expected: "an address like mongodb://host:27017/callsift",
+    meaning:
+      "The MongoDB server that keeps everything. Unset: a local database that callsift starts itself, its files below the data folder.",
+    read: mongoAddress,
+    secret: true,
+  } satisfies Setting<string | null>,
+  REDIS_URL: {
+    fallback: null,
+    expected: "an address like redis://host:6379/0",
+    meaning: "The Redis server that orders the work of several machines. Unset: work is scheduled in this process.",
+    read: redisAddress,
+    secret: true,
+  } satisfies Setting<string | null>,
+  CALLSIFT_DATA: {
+    fallback: "data",
+    expected: "a path",
+    meaning: "The data folder where `--data` is not given: recordings, and the local database.",
+    read: anyText,
+  } satisfies Setting<string>,
+  CALLSIFT_MONGOD: {
+    fallback: null,
+    expected: "a path",
+    meaning:
+      "The database program that callsift starts where MONGODB_URI is unset. Unset: the first that is found (`callsift doctor` says which).",
+    read: anyText,
+  } satisfies Setting<string | null>,
+  CALLSIFT_DATABASE_CACHE_MB: {
+    fallback: 256,
+    expected: "whole megabytes from 64 to 1048576",
+    meaning: "Memory that the local database keeps its pages in, in megabytes.",
+    read: wholeNumber(64, 1_048_576),
+  } satisfies Setting<number>,
+  CALLSIFT_HOST: {
+    fallback: "127.0.0.1",
+    expected: "an address or a name",
+    meaning: "Where the service listens, unless `--host` says otherwise.",
+    read: headerWord,
+  } satisfies Setting<string>,
+  CALLSIFT_PORT: {
+    fallback: 8080,
+    expected: "a port from 0 to 65535 (0: any that is free)",
+    meaning: "Port of the service, unless `--port` says otherwise.",
+    read: wholeNumber(0, 65_535),
+  } satisfies Setting<number>,
+  CALLSIFT_PUBLIC_URL: {
+    fallback: null,
+    expected: "an http or https address",
+    meaning: "The address that people's browsers use, where a proxy stands before the service. With https, cookies are sent over TLS only.",
+    read: webAddress,
+  } satisfies Setting<string | null>,
+  CALLSIFT_TRUST_PROXY: {
+    fallback: false,
+    expected: "yes or no",
+    meaning: "Whether a proxy stands before the service whose word on the client's address is taken (X-Forwarded-For).",
+    read: yesOrNo,
+  } satisfies Setting<boolean>,
+  CALLSIFT_ADMIN_PASSWORD: {
+    fallback: null,
+    expected: "a password of at least 8 characters",
+    meaning: "Password of the user `admin` who is made at the first start. Unset: a random one, shown once on the terminal.",
+    read: (text) => (text.length >= 8 ? text : undefined),
+    secret: true,
+  } satisfies Setting<string | null>,
+  CALLSIFT_SESSION_HOURS: {
+    fallback: 12,
+    expected: "whole hours from 1 to 720",
+    meaning: "How long a sign-in lasts.",
+    read: wholeNumber(1, 720),
+  } satisfies Setting<number>,
+  CALLSIFT_METRICS_TOKEN: {
+    fallback: null,
+    expected: "visible ASCII characters without spaces",
+    meaning: "Who presents it as a bearer token may read /metrics from anywhere. Unset: only from loopback and private addresses.",
+    read: headerWord,
+    secret: true,
+  } satisfies Setting<string | null>,
+  CALLSIFT_LOG_LEVEL: {
+    fallback: "info",
+    expected: "debug, info, warn, error or silent",
+    meaning: "How much the service logs (JSON lines on standard error, never words or numbers of calls).",
+    read: oneOf("debug", "info", "warn", "error", "silent"),
+  } satisfies Setting<"debug" | "info" | "warn" | "error" | "silent">,
+  CALLSIFT_TIME_ZONE: {
+    fallback: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    expected: "a time zone like Asia/Shanghai",
+    meaning: "Where a day of the coverage ledger begins, and what times without a zone mean. Unset: the machine's.",
+    read: timeZone,
+  } satisfies Setting<string>,
+  CALLSIFT_MAX_UPLOAD_MB: {
+    fallback: 512,
+    expected: "whole megabytes from 1 to 65536",
+    meaning: "Largest recording that is accepted, in megabytes.",
+    read: wholeNumber(1, 65_536),
+  } satisfies Setting<number>,
+  CALLSIFT_MIN_FREE_MB: {
+    fallback: 1024,
+    expected: "whole megabytes from 0 to 1048576",
+    meaning: "With less room than this in the data folder no recording is accepted and no call is begun, in megabytes.",
+    read: wholeNumber(0, 1_048_576),
+  } satisfies Setting<number>,
+  CALLSIFT_ALLOWED_HOSTS: {
+    fallback: [],
+    expected: "host names with commas between, e.g. rec.example.com,*.store.example.com",
+    meaning: "Hosts that recordings may be fetched from (`POST /api/calls` with a url). Unset: none.",
+    read: hostList,
+  } satisfies Setting<readonly string[]>,
+  CALLSIFT_PRIVATE_ADDRESSES: {
+    fallback: false,
+    expected: "yes or no",
+    meaning: "Whether allowed hosts and webhooks may be at private or loopback addresses.",
+    read: yesOrNo,
+  } satisfies Setting<boolean>,
+  CALLSIFT_WATCH: {
+    fallback: null,
+    expected: "a path",
+    meaning: "A folder that workers watch: each recording that appears in it, or below it, becomes a call once it is whole.",
+    read: anyText,
+  } satisfies Setting<string | null>,
+  CALLSIFT_WATCH_DONE: {
+    fallback: null,
+    expected: "a path",
+    meaning: "Where recordings of the watched folder are moved once they are stored. Unset: they stay where they are.",
+    read: anyText,
+  } satisfies Setting<string | null>,
+  CALLSIFT_NAME_PATTERN: {
+    fallback: null,
+    expected: "a pattern like {startedAt:yyyyMMddHHmmss}_{agentId}_{customerNumber}.wav",
+    meaning: "What the names of recordings say (`callsift import --preview` shows what it would read).",
+    read: anyText,
+  } satisfies Setting<string | null>,
+  CALLSIFT_S3_URL: {
+    fallback: null,
+    expected: "an http or https address",
+    meaning: "S3-compatible storage that recordings are kept in, instead of the data folder.",
+    read: webAddress,
+  } satisfies Setting<string | null>,
+  CALLSIFT_S3_BUCKET: {
+    fallback: "callsift",
+    expected: "the name of a bucket",
+    meaning: "The bucket there.",
+    read: headerWord,
+  } satisfies Setting<string>,
+  CALLSIFT_S3_REGION: {
+    fallback: "us-east-1",
+    expected: "the name of a region",
+    meaning: "Its region.",
+    read: headerWord,
+  } satisfies Setting<string>,
+  CALLSIFT_S3_KEY: {
+    fallback: null,
+    expected: "visible ASCII characters without spaces",
+    meaning: "Access key of the storage.",
+    read: headerWord,
+    secret: true,
+  } satisfies Setting<string | null>,
+  CALLSIFT_S3_SECRET: {
+    fallback: null,
+    expected: "visible ASCII characters without spaces",
+    meaning: "Its secret key.",
+    read: headerWord,
+    secret: true,
+  } satisfies Setting<string | null>,
 };
 
 export interface Config {
@@ -142,6 +323,42 @@ export interface Config {
   /** Without a slash at its end; may hold a password. */
   readonly openaiBaseUrl: string | null;
   readonly openaiModel: string;
+  /** May hold a password. */
+  readonly mongodbUri: string | null;
+  /** May hold a password. */
+  readonly redisUrl: string | null;
+  readonly dataDir: string;
+  /** callsift's part of the user's cache folder: weights and programs that were fetched. */
+  readonly cacheDir: string;
+  readonly mongodPath: string | null;
+  readonly databaseCacheMegabytes: number;
+  readonly host: string;
+  readonly port: number;
+  /** Without a slash at its end. */
+  readonly publicUrl: string | null;
+  readonly trustProxy: boolean;
+  /** Secret. */
+  readonly adminPassword: string | null;
+  readonly sessionMs: number;
+  /** Secret. */
+  readonly metricsToken: string | null;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** IANA name. */
+  readonly timeZone: string;
+  readonly maxUploadBytes: number;
+  readonly minFreeBytes: number;
+  /** Lower case; `*.example.com` for all below it. */
+  readonly allowedHosts: readonly string[];
+  readonly privateAddresses: boolean;
+  readonly watch: { readonly folder: string; readonly doneFolder: string | null } | null;
+  readonly namePattern: string | null;
+  readonly s3: {
+    readonly url: string;
+    readonly bucket: string;
+    readonly region: string;
+    /** Secrets; null: as the environment of the machine says (roles, profiles). */
+    readonly credentials: { readonly key: string; readonly secret: string } | null;
+  } | null;
   /** NO_COLOR is set (https://no-color.org). */
   readonly noColor: boolean;
   /** Language in which findings are told to people, of the POSIX locale variables. */
@@ -165,6 +382,15 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       faults.push(`${name}: expected ${setting.expected}, got ${setting.secret ? "something else (not shown)" : JSON.stringify(text)}`);
     return value ?? setting.fallback;
   }
+  function readS3(): Config["s3"] {
+    const url = read("CALLSIFT_S3_URL", SETTINGS.CALLSIFT_S3_URL);
+    const key = read("CALLSIFT_S3_KEY", SETTINGS.CALLSIFT_S3_KEY);
+    const secret = read("CALLSIFT_S3_SECRET", SETTINGS.CALLSIFT_S3_SECRET);
+    const bucket = read("CALLSIFT_S3_BUCKET", SETTINGS.CALLSIFT_S3_BUCKET);
+    const region = read("CALLSIFT_S3_REGION", SETTINGS.CALLSIFT_S3_REGION);
+    if ((key === null) !== (secret === null)) faults.push("CALLSIFT_S3_KEY, CALLSIFT_S3_SECRET: expected both or neither");
+    return url === null ? null : { url, bucket, region, credentials: key !== null && secret !== null ? { key, secret } : null };
+  }
   const config: Config = Object.freeze({
     ffmpegPath: read("CALLSIFT_FFMPEG", SETTINGS.CALLSIFT_FFMPEG),
     searchPath: env.PATH ?? "",
@@ -181,12 +407,38 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     openaiKey: read("OPENAI_API_KEY", SETTINGS.OPENAI_API_KEY),
     openaiBaseUrl: read("OPENAI_BASE_URL", SETTINGS.OPENAI_BASE_URL),
     openaiModel: read("CALLSIFT_OPENAI_MODEL", SETTINGS.CALLSIFT_OPENAI_MODEL),
+    mongodbUri: read("MONGODB_URI", SETTINGS.MONGODB_URI),
+    redisUrl: read("REDIS_URL", SETTINGS.REDIS_URL),
+    dataDir: read("CALLSIFT_DATA", SETTINGS.CALLSIFT_DATA),
+    cacheDir: join(cacheFolder(env), "callsift"),
+    mongodPath: read("CALLSIFT_MONGOD", SETTINGS.CALLSIFT_MONGOD),
+    databaseCacheMegabytes: read("CALLSIFT_DATABASE_CACHE_MB", SETTINGS.CALLSIFT_DATABASE_CACHE_MB),
+    host: read("CALLSIFT_HOST", SETTINGS.CALLSIFT_HOST),
+    port: read("CALLSIFT_PORT", SETTINGS.CALLSIFT_PORT),
+    publicUrl: read("CALLSIFT_PUBLIC_URL", SETTINGS.CALLSIFT_PUBLIC_URL),
+    trustProxy: read("CALLSIFT_TRUST_PROXY", SETTINGS.CALLSIFT_TRUST_PROXY),
+    adminPassword: read("CALLSIFT_ADMIN_PASSWORD", SETTINGS.CALLSIFT_ADMIN_PASSWORD),
+    sessionMs: read("CALLSIFT_SESSION_HOURS", SETTINGS.CALLSIFT_SESSION_HOURS) * 3_600_000,
+    metricsToken: read("CALLSIFT_METRICS_TOKEN", SETTINGS.CALLSIFT_METRICS_TOKEN),
+    logLevel: read("CALLSIFT_LOG_LEVEL", SETTINGS.CALLSIFT_LOG_LEVEL),
+    timeZone: read("CALLSIFT_TIME_ZONE", SETTINGS.CALLSIFT_TIME_ZONE),
+    maxUploadBytes: read("CALLSIFT_MAX_UPLOAD_MB", SETTINGS.CALLSIFT_MAX_UPLOAD_MB) * MEGABYTE,
+    minFreeBytes: read("CALLSIFT_MIN_FREE_MB", SETTINGS.CALLSIFT_MIN_FREE_MB) * MEGABYTE,
+    allowedHosts: read("CALLSIFT_ALLOWED_HOSTS", SETTINGS.CALLSIFT_ALLOWED_HOSTS),
+    privateAddresses: read("CALLSIFT_PRIVATE_ADDRESSES", SETTINGS.CALLSIFT_PRIVATE_ADDRESSES),
+    watch: watchOf(read("CALLSIFT_WATCH", SETTINGS.CALLSIFT_WATCH), read("CALLSIFT_WATCH_DONE", SETTINGS.CALLSIFT_WATCH_DONE)),
+    namePattern: read("CALLSIFT_NAME_PATTERN", SETTINGS.CALLSIFT_NAME_PATTERN),
+    s3: readS3(),
     noColor: Boolean(env.NO_COLOR),
     locale: /^zh/i.test(env.LC_ALL || env.LC_MESSAGES || env.LANG || "") ? "zh" : "en",
     unknown: Object.keys(env).filter((name) => name.startsWith("CALLSIFT_") && !(name in SETTINGS)),
   });
   if (faults.length > 0) throw new CallsiftError("config/invalid", faults.join("; "));
   return config;
+}
+
+function watchOf(folder: string | null, doneFolder: string | null): Config["watch"] {
+  return folder === null ? null : { folder, doneFolder };
 }
 
 /** XDG base directories: a relative XDG_CACHE_HOME is to be passed over. */
