@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { downloadFile, type Wanted } from "../../src/weights/download.ts";
+import { downloadFile } from "../../src/weights/download.ts";
+import type { Wanted } from "../../src/weights/part.ts";
 import { type Misbehaviour, openMirror } from "../support/mirror.ts";
 
 const body = randomBytes(200_000);
