@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Networks, Reading } from "../../src/pipeline/asr/whisper/sessions.ts";
+import type { Reading } from "../../src/pipeline/asr/whisper/reading.ts";
+import type { Networks } from "../../src/pipeline/asr/whisper/sessions.ts";
 import { type Baseline, weighAgainst } from "../../src/pipeline/asr/whisper/weigh.ts";
 
 const END = 99;
@@ -20,9 +21,12 @@ function readingOf(read: number[], counts: { tokens: number }): Reading {
         return worthOf(targets[i] as number, read);
       });
       counts.tokens += tokens.length;
-      return { best: [], bestLogProbabilities: [], targetLogProbabilities, logits: null, attention: new Float32Array() };
+      return { candidates: [], targetLogProbabilities, logits: null, attention: new Float32Array() };
     },
     fork: (length) => readingOf(read.slice(0, length), counts),
+    spread() {
+      throw new Error("not asked for");
+    },
   };
 }
 

@@ -6,8 +6,8 @@ import { bytesOf, toFloats } from "./packing.ts";
 
 /** The vectors of tokens and positions, read from the weights' file as they are needed: the whole table would be a quarter of the model's memory. */
 export interface Embedding {
-  /** Of tokens at the positions from `past` on: [tokens, width], one after another. */
-  embed(tokens: readonly number[], past: number): Float32Array;
+  /** Of tokens at the positions from `past` on, so many at each: [tokens, width], one after another. */
+  embed(tokens: readonly number[], past: number, texts?: number): Float32Array;
 }
 
 /** @param file stays open as long as this is used */
@@ -39,12 +39,12 @@ export function createEmbedding(file: FileHandle, variables: ReadonlyMap<string,
   }
 
   return {
-    embed(tokens, past) {
+    embed(tokens, past, texts = 1) {
       const width = tokenTable.shape[1] as number;
       const embedded = new Float32Array(tokens.length * width);
       tokens.forEach((token, i) => {
         const vector = tokenRow(token);
-        const position = row(positionTable, past + i);
+        const position = row(positionTable, past + Math.floor(i / texts));
         for (let at = 0; at < width; at++) embedded[i * width + at] = (vector[at] as number) + (position[at] as number);
       });
       return embedded;

@@ -170,10 +170,11 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
 }
 
 /**
- * The decoder. Inputs: `embedded` [1, n, width], the vectors of n tokens and of their positions, added; `past` [1], how many went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added
- * to what follows (0, or far below); `targets` [m], tokens whose logit is wanted; for each layer `self_k_N`, `self_v_N` [1, past, width] of the tokens before, and the
- * encoder's `cross_k_N`, `cross_v_N`. Outputs: `best` [m], the likeliest next token, and its `best_logit`; `total` [m], the logarithm of the sum of all
- * exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention` [1,
+ * The decoder, for one text or several that grow side by side. Inputs: `embedded` [1, n, width], the vectors of n tokens and of their positions, added, one of each text in
+ * turn; `past` [1], how many of each text went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added to what follows (0, or far
+ * below); `likeliest` [1], how many candidates are wanted; `targets` [m], tokens whose logit is wanted; for each layer `self_k_N`, `self_v_N` [past, texts, width] of the
+ * tokens before, and the encoder's `cross_k_N`, `cross_v_N`. Outputs: `best` [m, likeliest] next tokens, and their `best_logit`; `total` [m], the logarithm of the sum of
+ * all exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention` [1,
  * alignment heads, n, t].
  */
 export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
@@ -187,8 +188,15 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const asked = graph.input("rows", "int64", ["m"]);
   const ban = graph.input("ban", "float32", [vocabulary]);
   const targets = graph.input("targets", "int64", ["m"]);
+  const likeliest = graph.input("likeliest", "int64", [1]);
+  const cached = (kind: "k" | "v", layer: number) => graph.input(`self_${kind}_${layer}`, "float32", ["past", "texts", width]);
+  const caches = Array.from({ length: sizes.decoderLayers }, (_, layer) => ({ k: cached("k", layer), v: cached("v", layer) }));
 
-  const count = op("Slice", [op("Shape", [x]), graph.integers([1]), graph.integers([2])]);
+  const part = (shape: string, at: number) => op("Slice", [shape, graph.integers([at]), graph.integers([at + 1])]);
+  const texts = part(op("Shape", [caches[0]?.k ?? ""]), 1);
+  const count = op("Div", [part(op("Shape", [x]), 1), texts]);
+  const byText = op("Concat", [graph.integers([-1]), texts, graph.integers([width])], { attributes: { axis: 0 } });
+  const byHead = op("Concat", [graph.integers([-1]), texts, graph.integers([heads, HEAD])], { attributes: { axis: 0 } });
   const end = op("Add", [past, count]);
   const scalar = (one: string) => op("Squeeze", [one, graph.integers([0])]);
   const range = (from: string, to: string, axis: number) =>
@@ -209,12 +217,16 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
     const newK = op("Mul", [rawK, graph.float(HEAD ** -0.5)]);
     graph.output(`new_k_${layer}`, newK, "float32", [1, "n", width]);
     graph.output(`new_v_${layer}`, newV, "float32", [1, "n", width]);
-    const k = op("Concat", [graph.input(`self_k_${layer}`, "float32", [1, "past", width]), newK], { attributes: { axis: 1 } });
-    const v = op("Concat", [graph.input(`self_v_${layer}`, "float32", [1, "past", width]), newV], { attributes: { axis: 1 } });
-    const keys = op("Transpose", [op("Reshape", [k, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm: [0, 2, 3, 1] } });
-    const scores = op("Add", [op("MatMul", [split(q, heads), keys]), mask]);
-    const read = op("MatMul", [op("Softmax", [scores], { attributes: { axis: -1 } }), split(v, heads)]);
-    x = add(x, linear(join(read, heads), `${prefix}/self_attention/linear_1`));
+    const whole = (cache: string, fresh: string, perm: readonly number[]) => {
+      const all = op("Concat", [cache, op("Reshape", [fresh, byText])], { attributes: { axis: 0 } });
+      return op("Transpose", [op("Reshape", [all, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm } });
+    };
+    const keys = whole(caches[layer]?.k ?? "", newK, [1, 2, 3, 0]);
+    const values = whole(caches[layer]?.v ?? "", newV, [1, 2, 0, 3]);
+    const questions = op("Transpose", [op("Reshape", [q, byHead])], { attributes: { perm: [1, 2, 0, 3] } });
+    const weighed = op("Softmax", [op("Add", [op("MatMul", [questions, keys]), mask])], { attributes: { axis: -1 } });
+    const read = op("Transpose", [op("MatMul", [weighed, values])], { attributes: { perm: [2, 0, 1, 3] } });
+    x = add(x, linear(op("Reshape", [read, graph.integers([1, -1, width])]), `${prefix}/self_attention/linear_1`));
 
     const asking = split(linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), heads);
     const crossK = graph.input(`cross_k_${layer}`, "float32", [1, heads, HEAD, "t"]);
@@ -230,13 +242,13 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const wanted = op("Squeeze", [op("Gather", [x, asked], { attributes: { axis: 1 } }), graph.integers([0])]);
   const logits = product(norm(wanted, "decoder/layer_norm"), "decoder/embeddings/weight");
   const allowed = op("Add", [logits, ban]);
-  const best = op("ArgMax", [allowed], { attributes: { axis: 1, keepdims: 1 } });
+  const [tops, best] = graph.ops("TopK", [allowed, likeliest], 2, { attributes: { axis: 1, largest: 1, sorted: 1 } }) as [string, string];
   const last = graph.integers([1]);
-  const top = op("GatherElements", [allowed, best], { attributes: { axis: 1 } });
+  const top = op("Slice", [tops, graph.integers([0]), graph.integers([1]), last]);
   const sum = op("ReduceSum", [op("Exp", [op("Sub", [allowed, top])]), last], { attributes: { keepdims: 0 } });
   graph.output("logits", logits, "float32", ["m", vocabulary]);
-  graph.output("best", op("Squeeze", [best, last]), "int64", ["m"]);
-  graph.output("best_logit", op("Squeeze", [top, last]), "float32", ["m"]);
+  graph.output("best", best, "int64", ["m", "likeliest"]);
+  graph.output("best_logit", tops, "float32", ["m", "likeliest"]);
   graph.output("total", op("Add", [op("Log", [sum]), op("Squeeze", [top, last])]), "float32", ["m"]);
   const picked = op("GatherElements", [logits, op("Unsqueeze", [targets, last])], { attributes: { axis: 1 } });
   graph.output("target_logit", op("Squeeze", [picked, last]), "float32", ["m"]);

@@ -2,30 +2,26 @@ import { availableParallelism } from "node:os";
 import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
 import { CallsiftError } from "../../errors.ts";
 import { finiteSound } from "../finite-sound.ts";
-import type { AsrEngine } from "../port.ts";
 import { RECOGNISER_RATE, type Recogniser, type RecogniserOptions } from "../recogniser.ts";
 import { readWhisperFolder } from "./inspect.ts";
 import { createLanes } from "./lanes.ts";
+import type { WorkerTask } from "./whisper-worker.ts";
 
 export { inspectWhisper, type WhisperFacts } from "./inspect.ts";
-
-/** What is said of the engine where engines are listed. */
-export const whisperEngine = {
-  name: "whisper",
-  license: "MIT",
-  capabilities: { wordTimes: true, confidence: true, languages: ["zh", "en"] },
-} as const satisfies Omit<AsrEngine, "open">;
 
 export interface WhisperOptions extends RecogniserOptions {
   /** What Chinese text is made to follow on from: it then comes in simplified characters, with punctuation. null: nothing. */
   readonly prompt?: string | null;
+  /** Texts that are followed side by side. 1 is a fifth faster, with about a twentieth more characters wrong (Whisper base). */
+  readonly beams?: number;
 }
 
 /** Raised by hand whenever the decoding would give other text for the same sound. */
-const VERSION = 1;
+const VERSION = 2;
 /** Whisper hears 30 s at once, the second of zeros after the piece among them. */
 const MAX_PIECE_MS = 28_000;
 const PROMPT = "以下是普通话的句子。";
+const BEAMS = 2;
 
 /**
  * Opens a Whisper in CTranslate2's format.
@@ -36,6 +32,7 @@ export async function openWhisper({
   folder,
   lanes = availableParallelism(),
   prompt = PROMPT,
+  beams = BEAMS,
   signal,
 }: WhisperOptions): Promise<Recogniser> {
   const aborted = (cause?: unknown) => new CallsiftError("aborted", "stopped on request before the recogniser was open", { cause });
@@ -43,20 +40,23 @@ export async function openWhisper({
   const { model, weightsBytes } = await readWhisperFolder(folder);
   if (signal?.aborted) throw aborted();
   const places = Math.max(1, Math.floor(lanes));
-  const threads = createLanes(() => startWorker({ folder, prompt }), places);
+  const threads = createLanes(() => startWorker({ folder, prompt, beams }), places);
   const whenAborted = () => void threads[Symbol.asyncDispose]();
   signal?.addEventListener("abort", whenAborted, { once: true });
   try {
     await threads.open();
+    // It may have come up all the same.
+    if (signal?.aborted) throw aborted();
   } catch (error) {
+    await threads[Symbol.asyncDispose]();
     throw signal?.aborted ? aborted(error) : error;
   } finally {
     signal?.removeEventListener("abort", whenAborted);
   }
   return {
-    name: whisperEngine.name,
+    name: "whisper",
     model,
-    recipe: `whisper/${VERSION} ${model}@${weightsBytes} prompt/${JSON.stringify(prompt)}`,
+    recipe: `whisper/${VERSION} ${model}@${weightsBytes} beams/${beams} prompt/${JSON.stringify(prompt)}`,
     dropsHesitations: true,
     lanes: places,
     maxPieceMs: MAX_PIECE_MS,
@@ -71,7 +71,7 @@ export async function openWhisper({
 }
 
 /** Starts whisper-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
-function startWorker(workerData: { readonly folder: string; readonly prompt: string | null }): Worker {
+function startWorker(workerData: WorkerTask): Worker {
   const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [] };
   if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./whisper-worker.js", import.meta.url), options);
   // A thread ignores `--import tsx`, so it registers the loader itself.

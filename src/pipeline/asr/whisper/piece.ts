@@ -2,7 +2,7 @@ import type { Language, Span } from "../../types.ts";
 import type { HeardPiece } from "../recogniser.ts";
 import { alignTokens, POSITION_MS } from "./align.ts";
 import { startOfUnwritten } from "./cut-short.ts";
-import { type Decoded, decodeGreedily } from "./greedy.ts";
+import { type Decoded, decode as decodeText } from "./decode.ts";
 import type { WhisperFolder } from "./inspect.ts";
 import { RATE } from "./mel-filters.ts";
 import { findPauses, withoutPauses } from "./pauses.ts";
@@ -60,8 +60,15 @@ interface Heard extends Take {
   readonly looped: boolean;
 }
 
-/** @param prompt what Chinese text is made to follow on from; null: nothing */
-export function createEar(folder: WhisperFolder, networks: Networks, prompt: string | null): Ear {
+/** What changes the text that is heard. */
+export interface EarOptions {
+  /** What Chinese text is made to follow on from; null: nothing. */
+  readonly prompt: string | null;
+  /** Texts that are followed side by side; 1: greedily. */
+  readonly beams: number;
+}
+
+export function createEar(folder: WhisperFolder, networks: Networks, { prompt, beams }: EarOptions): Ear {
   const { tokenizer, sizes } = folder;
   const { special } = tokenizer;
   const ids = Array.from({ length: sizes.vocabulary }, (_, id) => id);
@@ -95,7 +102,8 @@ export function createEar(folder: WhisperFolder, networks: Networks, prompt: str
 
   function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Decoded | null> {
     const opening = openingOf(language);
-    return decodeGreedily(networks, encoded, {
+    return decodeText(networks, encoded, {
+      beams,
       opening,
       most: Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthOf(sound)) / 1000) + CAP.more),
       special,

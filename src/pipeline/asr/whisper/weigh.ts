@@ -1,4 +1,5 @@
-import type { Networks, Reading } from "./sessions.ts";
+import type { Reading } from "./reading.ts";
+import type { Networks } from "./sessions.ts";
 
 /** A decoding that further texts are compared with. */
 export interface Baseline {

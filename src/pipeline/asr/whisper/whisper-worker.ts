@@ -4,10 +4,13 @@ import { CallsiftError, toCallsiftError } from "../../errors.ts";
 import { hasDotProducts } from "../onnx/cpu.ts";
 import { readWhisperFolder } from "./inspect.ts";
 import type { Answer, Order } from "./lanes.ts";
-import { createEar, type Ear, type KeptPiece } from "./piece.ts";
+import { createEar, type Ear, type EarOptions, type KeptPiece } from "./piece.ts";
 import { arithmeticFor, loadNetworks, type Networks } from "./sessions.ts";
 
-const { folder, prompt } = workerData as { readonly folder: string; readonly prompt: string | null };
+/** What a thread is started with. */
+export type WorkerTask = EarOptions & { readonly folder: string };
+
+const { folder, ...options } = workerData as WorkerTask;
 const port = parentPort;
 if (!port) throw new Error("whisper-worker.ts runs only in a worker thread");
 
@@ -19,7 +22,7 @@ async function open(): Promise<{ ear: Ear; networks: Networks }> {
   process.env.ORT_DISABLE_TELEMETRY = "1";
   const files = await readWhisperFolder(folder);
   const networks = await loadNetworks(files, arithmeticFor(hasDotProducts()));
-  return { ear: createEar(files, networks, prompt), networks };
+  return { ear: createEar(files, networks, options), networks };
 }
 
 const opening = open();
