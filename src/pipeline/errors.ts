@@ -93,11 +93,14 @@ export type ErrorCode = keyof typeof ERRORS;
 /** A failure with a code of the table; the message says what was expected and what came. */
 export class CallsiftError extends Error {
   readonly code: ErrorCode;
+  /** What a program needs of the message, e.g. `{ position }` of a bad query; leaves with the answer, so nothing secret. */
+  readonly details?: Readonly<Record<string, unknown>>;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; details?: Readonly<Record<string, unknown>> }) {
     super(message, options);
     this.name = "CallsiftError";
     this.code = code;
+    if (options?.details) this.details = options.details;
   }
 }
 
