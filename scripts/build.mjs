@@ -1,6 +1,6 @@
 /** The build: types and a check of them by tsc, JavaScript by esbuild file by file, data files, and the speech detector's weights. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -9,8 +9,11 @@ import { parse } from "yaml";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+// Beside the old one, which goes on working until this one is whole: a fault in the sources leaves a build that runs.
+const fresh = `${root}dist.new`;
+rmSync(fresh, { recursive: true, force: true });
+const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.build.json", "--outDir", fresh];
+execFileSync(process.execPath, tsc, { cwd: root, stdio: "inherit" });
 
 await build({
   absWorkingDir: root,
@@ -18,7 +21,7 @@ await build({
     .filter((path) => path.endsWith(".ts"))
     .map((path) => `src/${path}`),
   outbase: "src",
-  outdir: "dist",
+  outdir: fresh,
   chunkNames: "vendor/[name]-[hash]",
   format: "esm",
   platform: "node",
@@ -31,11 +34,15 @@ await build({
 
 for (const path of readdirSync(`${root}src`, { recursive: true })) {
   if (!/\.(?:yaml|onnx)$/.test(path)) continue;
-  mkdirSync(dirname(`${root}dist/${path}`), { recursive: true });
-  if (path.endsWith(".onnx")) copyFileSync(`${root}src/${path}`, `${root}dist/${path}`);
+  mkdirSync(dirname(`${fresh}/${path}`), { recursive: true });
+  if (path.endsWith(".onnx")) copyFileSync(`${root}src/${path}`, `${fresh}/${path}`);
   // JSON is YAML too, and reads ten times as fast.
-  else writeFileSync(`${root}dist/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
+  else writeFileSync(`${fresh}/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
 }
+const weights = `${root}dist/weights`;
+if (existsSync(weights)) cpSync(weights, `${fresh}/weights`, { recursive: true });
+rmSync(`${root}dist`, { recursive: true, force: true });
+renameSync(fresh, `${root}dist`);
 const { buildSilero } = await tsImport("./build-silero.ts", import.meta.url);
 console.log(`wrote ${buildSilero()}`);
 
