@@ -1,5 +1,6 @@
-import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { CallsiftError, type ErrorCode } from "../errors.ts";
+import { startThread } from "../start-thread.ts";
 import type { AudioProblem, PcmFile } from "../types.ts";
 import { VAD_ENGINES } from "../vad/engines.ts";
 import type { VadEngine } from "../vad/port.ts";
@@ -71,7 +72,11 @@ export function createListener({ workers, vad = "silero" }: { readonly workers: 
   let isClosed = false;
 
   function start(): Seat {
-    const worker = startWorker(vad);
+    // Almost nothing that a thread allocates lives long, so a small nursery costs no time: 4 MB less for every call at once.
+    const worker = startThread("./listen-worker", import.meta.url, {
+      workerData: { vad },
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     const seat: Seat = { worker, job: null, ended: new Promise((resolve) => worker.once("exit", () => resolve())) };
     const take = (): Job | null => {
       const { job } = seat;
@@ -159,20 +164,4 @@ export function createListener({ workers, vad = "silero" }: { readonly workers: 
       await Promise.all(all.map((seat) => seat.ended));
     },
   };
-}
-
-/** Starts listen-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
-function startWorker(vad: VadEngine["name"]): Worker {
-  // The detector's native library is told by the process's own environment not to report anything (vad/silero.ts).
-  // Almost nothing that a thread allocates lives long, so a small nursery costs no time: 4 MB less for every call at once.
-  const resourceLimits = { maxYoungGenerationSizeMb: 4 };
-  const options: WorkerOptions = { workerData: { vad }, env: SHARE_ENV, execArgv: [], resourceLimits };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./listen-worker.js", import.meta.url), options);
-  // A thread ignores `--import tsx`, so it registers the loader itself.
-  const loader = import.meta.resolve("tsx/esm/api");
-  const file = new URL("./listen-worker.ts", import.meta.url).href;
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
-    ...options,
-    eval: true,
-  });
 }

@@ -1,5 +1,6 @@
-import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { CallsiftError, type ErrorCode } from "../errors.ts";
+import { startThread } from "../start-thread.ts";
 import type { VoiceSplit, VoiceSplitter } from "./port.ts";
 import { SPLIT_RECIPE, type ToSplit, toSplit } from "./split.ts";
 
@@ -39,7 +40,7 @@ export async function openVoices({ workers = 1 }: OpenVoicesOptions = {}): Promi
   let isClosed = false;
 
   function start(): Seat {
-    const worker = startWorker();
+    const worker = startThread("./voices-worker", import.meta.url);
     const seat: Seat = { worker, job: null, ended: new Promise((resolve) => worker.once("exit", () => resolve())) };
     const take = (): Job | null => {
       const { job } = seat;
@@ -116,18 +117,4 @@ export async function openVoices({ workers = 1 }: OpenVoicesOptions = {}): Promi
       await Promise.all(all.map((seat) => seat.ended));
     },
   };
-}
-
-/** Starts voices-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
-function startWorker(): Worker {
-  // The encoder's native library is told by the process's own environment not to report anything (voice-encoder.ts).
-  const options: WorkerOptions = { env: SHARE_ENV, execArgv: [] };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./voices-worker.js", import.meta.url), options);
-  // A thread ignores `--import tsx`, so it registers the loader itself.
-  const loader = import.meta.resolve("tsx/esm/api");
-  const file = new URL("./voices-worker.ts", import.meta.url).href;
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
-    ...options,
-    eval: true,
-  });
 }

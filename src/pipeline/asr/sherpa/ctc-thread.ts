@@ -1,5 +1,5 @@
-import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
 import { CallsiftError, type ErrorCode } from "../../errors.ts";
+import { startThread } from "../../start-thread.ts";
 import type { Language } from "../../types.ts";
 import type { CtcPlan } from "./ctc-plan.ts";
 import type { CtcHeard } from "./ctc-session.ts";
@@ -47,7 +47,7 @@ interface Task {
 }
 
 export function startCtcThread(data: CtcThreadData): CtcThread {
-  const worker = startWorker(data);
+  const worker = startThread("./ctc-worker", import.meta.url, { workerData: data });
   const tasks = new Map<number, Task>();
   let nextId = 1;
   let isAlive = true;
@@ -115,18 +115,4 @@ export function startCtcThread(data: CtcThreadData): CtcThread {
       await ended;
     },
   };
-}
-
-/** Starts ctc-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
-function startWorker(workerData: CtcThreadData): Worker {
-  // The native library is told by the process's own environment not to report anything (ctc-session.ts).
-  const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [] };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./ctc-worker.js", import.meta.url), options);
-  // A thread ignores `--import tsx`, so it registers the loader itself.
-  const loader = import.meta.resolve("tsx/esm/api");
-  const file = new URL("./ctc-worker.ts", import.meta.url).href;
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
-    ...options,
-    eval: true,
-  });
 }

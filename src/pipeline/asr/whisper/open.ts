@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
-import { SHARE_ENV, Worker, type WorkerOptions } from "node:worker_threads";
 import { CallsiftError } from "../../errors.ts";
+import { startThread } from "../../start-thread.ts";
 import { finiteSound } from "../finite-sound.ts";
 import { RECOGNISER_RATE, type Recogniser, type RecogniserOptions } from "../recogniser.ts";
 import { readWhisperFolder } from "./inspect.ts";
@@ -40,7 +40,10 @@ export async function openWhisper({
   const { model, weightsBytes } = await readWhisperFolder(folder);
   if (signal?.aborted) throw aborted();
   const places = Math.max(1, Math.floor(lanes));
-  const threads = createLanes(() => startWorker({ folder, prompt, beams }), places);
+  const threads = createLanes(
+    () => startThread("./whisper-worker", import.meta.url, { workerData: { folder, prompt, beams } satisfies WorkerTask }),
+    places,
+  );
   const whenAborted = () => void threads[Symbol.asyncDispose]();
   signal?.addEventListener("abort", whenAborted, { once: true });
   try {
@@ -68,17 +71,4 @@ export async function openWhisper({
     },
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };
-}
-
-/** Starts whisper-worker of the same build: compiled, or as TypeScript where this file runs as such (tests, benches). */
-function startWorker(workerData: WorkerTask): Worker {
-  const options: WorkerOptions = { workerData, env: SHARE_ENV, execArgv: [] };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./whisper-worker.js", import.meta.url), options);
-  // A thread ignores `--import tsx`, so it registers the loader itself.
-  const loader = import.meta.resolve("tsx/esm/api");
-  const file = new URL("./whisper-worker.ts", import.meta.url).href;
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => (register(), import(${JSON.stringify(file)})));`, {
-    ...options,
-    eval: true,
-  });
 }
