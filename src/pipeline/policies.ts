@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { CallsiftError } from "./errors.ts";
-import { parseRules } from "./rules/parse.ts";
+import { checkRuleSet, parseRules } from "./rules/parse.ts";
 import { compilePolicy, type Policy } from "./rules/policy.ts";
-import type { RuleSet } from "./rules/schema.ts";
-import { parseForm } from "./scoring/parse.ts";
+import type { Rule, RuleSet } from "./rules/schema.ts";
+import { checkForm, parseForm } from "./scoring/parse.ts";
+import type { Form } from "./scoring/schema.ts";
 import type { Language } from "./types.ts";
 
 /** Forms that ship with callsift. */
@@ -50,6 +51,49 @@ export async function openPolicies({ ruleFiles, form }: PolicySources): Promise<
       return policy;
     },
   };
+}
+
+/** Rules and form as plain data, as a database keeps them. */
+export interface PolicyData {
+  readonly rules: readonly { readonly language: Language | null; readonly rules: readonly Rule[] }[];
+  readonly form: Form;
+}
+
+/**
+ * Rules and form that are data already, checked and compiled when the first call of a language comes.
+ *
+ * @throws CallsiftError `rules/invalid`, `form/invalid`
+ */
+export function policiesOf({ rules, form }: PolicyData): Policies {
+  const checkedForm = checkForm(form, `form ${form.id}`);
+  const compiled = new Map<Language, Policy>();
+  return {
+    policyFor(language) {
+      const ready = compiled.get(language);
+      if (ready) return ready;
+      const sets = rules
+        .filter((set) => set.language === null || set.language === language)
+        .map((set): RuleSet => {
+          const where = set.language ? `rules (${set.language})` : "rules";
+          return checkRuleSet({ schema: "callsift.rules/1", ...(set.language && { language: set.language }), rules: set.rules }, where);
+        });
+      const policy = compilePolicy({ rules: sets, form: checkedForm });
+      compiled.set(language, policy);
+      return policy;
+    },
+  };
+}
+
+/** The rules and forms that ship with callsift, as data; `form` is the first of `forms`. */
+export async function readBuiltins(): Promise<PolicyData & { readonly forms: readonly Form[] }> {
+  const [zh, en, ...texts] = await Promise.all([
+    readFile(builtin("rules/builtin/zh.yaml"), "utf8"),
+    readFile(builtin("rules/builtin/en.yaml"), "utf8"),
+    ...BUILTIN_FORMS.map(readForm),
+  ]);
+  const forms = texts.map((text, i) => parseForm(text, BUILTIN_FORMS[i] as string));
+  const set = (language: Language, text: string) => ({ language, rules: parseRules(text, `built-in rules (${language})`).rules });
+  return { rules: [set("zh", zh), set("en", en)], form: forms[0] as Form, forms };
 }
 
 /** The built-in rules but for those that the user's files bring themselves. */
