@@ -212,6 +212,12 @@ export const SETTINGS = {
     read: headerWord,
     secret: true,
   } satisfies Setting<string | null>,
+  CALLSIFT_METRICS_PORT: {
+    fallback: null,
+    expected: "a port from 1 to 65535",
+    meaning: "Port on which a process of `callsift worker` shows /metrics and /healthz. Unset: none.",
+    read: wholeNumber(1, 65_535),
+  } satisfies Setting<number | null>,
   CALLSIFT_LOG_LEVEL: {
     fallback: "info",
     expected: "debug, info, warn, error or silent",
@@ -342,6 +348,7 @@ export interface Config {
   readonly sessionMs: number;
   /** Secret. */
   readonly metricsToken: string | null;
+  readonly metricsPort: number | null;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   /** IANA name. */
   readonly timeZone: string;
@@ -420,6 +427,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     adminPassword: read("CALLSIFT_ADMIN_PASSWORD", SETTINGS.CALLSIFT_ADMIN_PASSWORD),
     sessionMs: read("CALLSIFT_SESSION_HOURS", SETTINGS.CALLSIFT_SESSION_HOURS) * 3_600_000,
     metricsToken: read("CALLSIFT_METRICS_TOKEN", SETTINGS.CALLSIFT_METRICS_TOKEN),
+    metricsPort: read("CALLSIFT_METRICS_PORT", SETTINGS.CALLSIFT_METRICS_PORT),
     logLevel: read("CALLSIFT_LOG_LEVEL", SETTINGS.CALLSIFT_LOG_LEVEL),
     timeZone: read("CALLSIFT_TIME_ZONE", SETTINGS.CALLSIFT_TIME_ZONE),
     maxUploadBytes: read("CALLSIFT_MAX_UPLOAD_MB", SETTINGS.CALLSIFT_MAX_UPLOAD_MB) * MEGABYTE,
