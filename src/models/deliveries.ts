@@ -27,6 +27,8 @@ export interface DeliveryStore {
   sent(id: string, last: string): Promise<void>;
   /** Another try at `nextAt`; null: dead. */
   again(id: string, last: string, nextAt: Date | null): Promise<void>;
+  /** A dead one is due now, with all its tries before it; false where there is no dead one of that id. */
+  resend(id: string): Promise<boolean>;
   list(state: Delivery["state"], options: PageOptions): Promise<Page<Delivery>>;
 }
 
@@ -125,6 +127,15 @@ export function createDeliveryStore(connection: Connection): DeliveryStore {
     async again(id, last, nextAt) {
       const change = nextAt === null ? { state: "dead" as const, last } : { last, nextAt };
       await deliveries.updateOne({ _id: id, state: "waiting" }, { $set: change }, SAFE);
+    },
+
+    async resend(id) {
+      const { matchedCount } = await deliveries.updateOne(
+        { _id: id, state: "dead" },
+        { $set: { state: "waiting", attempts: 0, nextAt: new Date() } },
+        SAFE,
+      );
+      return matchedCount > 0;
     },
 
     async list(state, { limit, cursor }) {
