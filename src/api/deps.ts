@@ -4,8 +4,8 @@ import type { Registry } from "prom-client";
 import type { Config } from "../config.ts";
 import type { Models } from "../models/models.ts";
 import type { RecordingFiles } from "../models/recording-files.ts";
+import type { Rescore } from "../models/rescore.ts";
 import type { Schedule } from "../models/schedule.ts";
-import type { Rescore } from "./rescore.ts";
 
 /** All that the API needs of the rest of the process. */
 export interface ApiDeps {

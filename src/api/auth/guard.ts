@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import ipaddr from "ipaddr.js";
+import { isId } from "../../models/ids.ts";
 import { CallsiftError } from "../../pipeline/errors.ts";
 import type { ApiDeps } from "../deps.ts";
-import { isId } from "../id.ts";
 import { notFound } from "../problem.ts";
 import type { Access } from "./access.ts";
 import type { Caller } from "./caller.ts";

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import type { Screening as WholeScreening } from "../../pipeline/screening.ts";
-import { type CallMetadata, DOUBTS, PROBLEM_CODES, TONE_KINDS } from "../../pipeline/types.ts";
+import { type CallMetadata, DOUBTS, PROBLEM_CODES, TONE_KINDS, type Score as WholeScore } from "../../pipeline/types.ts";
 import { oneOf, orNull } from "./common.ts";
 
 const Ms = Type.Integer();
@@ -155,27 +155,29 @@ const Finding = Type.Object({
 });
 
 /** A score by a form; the machine's or the final one. */
-export const Score = Type.Object({
-  form: Text,
-  version: Type.Integer(),
-  total: Type.Number(),
-  max: Type.Number(),
-  band: Text,
-  fatal: Type.Boolean(),
-  complete: Type.Boolean(),
-  items: Type.Array(
-    Type.Object({
-      item: Text,
-      points: orNull(Type.Number()),
-      max: Type.Number(),
-      by: oneOf(["machine", "person"]),
-      status: oneOf(["assessed", "not-assessed", "not-applicable", "awaiting-person"]),
-      findings: Type.Array(Text),
-      group: Optional(Text),
-      reason: Optional(Text),
-    }),
-  ),
-});
+export const Score = Type.Unsafe<WholeScore>(
+  Type.Object({
+    form: Text,
+    version: Type.Integer(),
+    total: Type.Number(),
+    max: Type.Number(),
+    band: Text,
+    fatal: Type.Boolean(),
+    complete: Type.Boolean(),
+    items: Type.Array(
+      Type.Object({
+        item: Text,
+        points: orNull(Type.Number()),
+        max: Type.Number(),
+        by: oneOf(["machine", "person"]),
+        status: oneOf(["assessed", "not-assessed", "not-applicable", "awaiting-person"]),
+        findings: Type.Array(Text),
+        group: Optional(Text),
+        reason: Optional(Text),
+      }),
+    ),
+  }),
+);
 
 /** One screened call, contracts.md §2. */
 export const Screening = Type.Unsafe<WholeScreening>(

@@ -1,1 +1,0 @@
-export type { Rescore, RescoreReport, RescoreRequest } from "../models/rescore.ts";
