@@ -13,10 +13,11 @@ const LANE_PRIORITIES = {
 } as const satisfies Record<Lane, { first: number; rounds: number }>;
 
 /**
- * The round of a tenant's next call. KEYS: BullMQ's sorted set of a queue, whose scores are priority × 2^32 + a counter; a hash of the last round of each tenant of the lane. ARGV: tenant, first
+ * The round of a tenant's next call. KEYS: BullMQ's sorted set of a queue, whose scores are priority × 2^32 + a counter; a hash of the last round of each tenant of the lane; the job, which takes no round when it is there already. ARGV: tenant, first
  * priority of the lane, its rounds. An empty lane begins again at round 0; past the last round the lane is first come, first served.
  */
 const NEXT_ROUND = `
+if redis.call('EXISTS', KEYS[3]) == 1 then return -1 end
 local first, rounds = tonumber(ARGV[2]), tonumber(ARGV[3])
 local least = string.format('%.0f', first * 4294967296)
 local beyond = string.format('(%.0f', (first + rounds) * 4294967296)
@@ -34,17 +35,14 @@ redis.call('HSET', KEYS[2], ARGV[1], round)
 return round
 `;
 
-/** The BullMQ priority of a tenant's next call in this queue. */
-export async function fairPriority(redis: Redis, queue: string, lane: Lane, tenant: string): Promise<number> {
+/** The BullMQ priority of a tenant's next call in this queue; null where its job is there already. */
+export async function fairPriority(
+  redis: Redis,
+  queue: string,
+  { jobId, lane, tenant }: { readonly jobId: string; readonly lane: Lane; readonly tenant: string },
+): Promise<number | null> {
   const { first, rounds } = LANE_PRIORITIES[lane];
-  const round = await redis.eval(
-    NEXT_ROUND,
-    2,
-    `${PREFIX}:${queue}:prioritized`,
-    `${PREFIX}:${queue}:rounds:${lane}`,
-    tenant,
-    first,
-    rounds,
-  );
-  return first + Number(round);
+  const keys = [`${PREFIX}:${queue}:prioritized`, `${PREFIX}:${queue}:rounds:${lane}`, `${PREFIX}:${queue}:${jobId}`];
+  const round = Number(await redis.eval(NEXT_ROUND, keys.length, ...keys, tenant, first, rounds));
+  return round < 0 ? null : first + round;
 }

@@ -2,6 +2,7 @@ import type { Call, Stage, Unfinished } from "../models/calls.ts";
 import { CallsiftError, ERRORS, toCallsiftError } from "../pipeline/errors.ts";
 import { keepLease, LEASE_MS, type Lease } from "./lease.ts";
 import { RUN_STAGE, type StageDeps } from "./stages.ts";
+import { untilStored } from "./until-stored.ts";
 import { tellFailed } from "./webhook-messages.ts";
 import type { Outcome, Process } from "./work.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
@@ -61,8 +62,9 @@ interface Failed {
 async function giveUp(caught: unknown, { call, stage, lease, deps }: Failed): Promise<Outcome> {
   const { models, worker, log, onEvent } = deps;
   if (lease.isLost) return { kind: "done" };
+  const release = (counted: boolean) => untilStored(() => models.calls.release(call.id, worker, { counted }), lease.signal);
   if (lease.signal.aborted) {
-    await models.calls.release(call.id, worker);
+    await release(false);
     return { kind: "handed-back" };
   }
   const error = toCallsiftError(caught);
@@ -70,7 +72,7 @@ async function giveUp(caught: unknown, { call, stage, lease, deps }: Failed): Pr
   // What the database or the disk cannot take now says nothing about the call.
   const isOurTrouble = error.code === "store/unreachable" || error.code === "output/no-space";
   if (isOurTrouble || (ERRORS[error.code].healable && call.attempts < MAX_TRIES)) {
-    await models.calls.release(call.id, worker, { counted: !isOurTrouble });
+    await release(!isOurTrouble);
     log.warn(fields, "call will be tried again");
     onEvent?.({ kind: "later", call: call.id, stage, code: error.code });
     const delayMs = isOurTrouble ? STORE_DELAY_MS : FIRST_DELAY_MS * DELAY_GROWTH ** (call.attempts - 1);
@@ -78,7 +80,7 @@ async function giveUp(caught: unknown, { call, stage, lease, deps }: Failed): Pr
   }
   const bug = error.code === "internal/bug" && error.cause instanceof Error ? { stack: error.cause.stack } : {};
   log.error({ ...fields, ...bug }, "call failed");
-  return await fail(call, stage, error, deps);
+  return await untilStored(() => fail(call, stage, error, deps), lease.signal);
 }
 
 async function setAside(call: Call, stage: Stage, deps: ProcessorDeps): Promise<Outcome> {

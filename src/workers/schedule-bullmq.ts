@@ -44,7 +44,8 @@ export function openQueueSchedule(redisUrl: string, { onTrouble = () => {} }: Qu
   async function add({ id, stage, lane, tenant }: Unfinished, jobId: string): Promise<void> {
     try {
       // Scoring takes milliseconds: nobody waits for a turn there.
-      const priority = stage === "listen" ? await fairPriority(redis, stage, lane, tenant) : LANES[lane];
+      const priority = stage === "listen" ? await fairPriority(redis, stage, { jobId, lane, tenant }) : LANES[lane];
+      if (priority === null) return;
       // Nothing is kept of what is done or has failed: a job that is added again is only ignored while its namesake is there.
       await queues[stage].add(id, { tenant, lane }, { jobId, priority, removeOnComplete: true, removeOnFail: true });
     } catch (error) {

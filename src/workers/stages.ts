@@ -9,6 +9,7 @@ import { summaryOf } from "../models/summary-of.ts";
 import type { RecordingSource } from "../pipeline/audio/open.ts";
 import { CallsiftError } from "../pipeline/errors.ts";
 import { score, type Transcribed } from "../pipeline/stages.ts";
+import { untilStored } from "./until-stored.ts";
 import { tellScored } from "./webhook-messages.ts";
 import type { WorkerDeps } from "./worker-deps.ts";
 
@@ -31,8 +32,10 @@ async function listen(call: Call, deps: StageDeps, signal: AbortSignal): Promise
   // A worker before may have been killed between saving the words and saying so.
   const known = call.attempts > 1 ? await models.transcripts.get(call.id, recipe) : null;
   const transcribed = known ?? (await hear(call, source, deps, signal));
-  if (!known) await models.transcripts.save(call.id, call.tenant, transcribed);
-  await models.calls.heard(call.id, transcribed.recipe);
+  await untilStored(async () => {
+    if (!known) await models.transcripts.save(call.id, call.tenant, transcribed);
+    await models.calls.heard(call.id, transcribed.recipe);
+  }, signal);
   const { durationMs } = transcribed.recording;
   onEvent?.({ kind: "heard", call: call.id, durationMs, tookMs: performance.now() - startedAt, timings: transcribed.timings });
   return "score";
@@ -97,8 +100,14 @@ async function transcriptFile(text: string, tempDir: string | null): Promise<Asy
   return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 
-async function scoreCall(call: Call, { models, policies, onEvent }: StageDeps): Promise<null> {
+async function scoreCall(call: Call, deps: StageDeps, signal: AbortSignal): Promise<null> {
   const startedAt = performance.now();
+  await untilStored(() => scoreStored(call, deps), signal);
+  deps.onEvent?.({ kind: "scored", call: call.id, tookMs: performance.now() - startedAt });
+  return null;
+}
+
+async function scoreStored(call: Call, { models, policies }: StageDeps): Promise<void> {
   const [current, settings, transcribed] = await Promise.all([
     policies.current(),
     models.settings.get(),
@@ -107,12 +116,11 @@ async function scoreCall(call: Call, { models, policies, onEvent }: StageDeps): 
   if (!transcribed) throw new CallsiftError("store/damaged", `expected the words of recipe ${call.recipe} in the database, got none`);
   const screening = score(transcribed, current);
   const { recipe, policy } = screening;
-  const scored = { recipe, policy, summary: summaryOf(screening), sampled: isSampled(call.id, settings.sampleShare) };
+  const summary = summaryOf(screening);
+  const scored = { recipe, policy, summary, sampled: summary.queue === "pass" && isSampled(call.id, settings.sampleShare) };
   await policies.keep(policy, current.source);
   await models.screenings.save(call.id, screening);
   // Before the call is finished: whoever is killed in between does it again, and the outbox holds each message once.
   await tellScored(models.deliveries, settings, call, scored);
   await models.calls.scored(call.id, scored);
-  onEvent?.({ kind: "scored", call: call.id, tookMs: performance.now() - startedAt });
-  return null;
 }
