@@ -1,5 +1,13 @@
+import type { Connection } from "mongoose";
 import type { ErrorCode } from "../pipeline/errors.ts";
 import type { CallMetadata, Layout, Severity, Triage } from "../pipeline/types.ts";
+import { callArrivals } from "./calls-arrivals.ts";
+import { callChanges } from "./calls-changes.ts";
+import { callClaims } from "./calls-claims.ts";
+import { callModel } from "./calls-document.ts";
+import { callLists } from "./calls-list.ts";
+import { callRemovals } from "./calls-removals.ts";
+import { callWork } from "./calls-work.ts";
 import type { Page, PageOptions } from "./page.ts";
 
 export type CallStatus = "queued" | "listening" | "scored" | "failed";
@@ -129,6 +137,18 @@ export interface Unfinished {
   readonly tenant: string;
   readonly lane: Lane;
   readonly stage: Stage;
+  readonly attempts?: number;
+  readonly crashes?: number;
+}
+
+/** A screening that is stored, as the call is told of it. */
+export interface ScoredCall {
+  readonly id: string;
+  readonly recipe: string;
+  readonly policy: string;
+  readonly summary: CallSummary;
+  /** Unflagged, and drawn by lot to be looked at (`isSampled`); as it was before where it isn't given. */
+  readonly sampled?: boolean;
 }
 
 export interface CallStore {
@@ -147,23 +167,26 @@ export interface CallStore {
   queue(scope: CallScope, options: PageOptions): Promise<Page<Call>>;
 
   /**
-   * A worker takes the call for `leaseMs`: `listening`, one attempt more; one crash more where the worker before let its lease run out. null where it is finished, failed, deleted or another
-   * worker has it.
+   * A worker takes the call for `leaseMs`: `listening`, one attempt more unless it was heard before (scoring goes on with the same attempt); one crash more where the
+   * worker before let its lease run out. null where it is finished, failed, deleted or another worker has it.
    */
   begin(id: string, worker: string, leaseMs: number): Promise<Call | null>;
-  /** false where the worker has lost it. */
+  /** false where the worker has lost it; true even if its lease has just run out, as long as nobody else has begun. */
   renew(id: string, worker: string, leaseMs: number): Promise<boolean>;
-  /** Hands it back undone, e.g. at shutdown: `queued` again, the attempt not counted. */
-  release(id: string, worker: string): Promise<void>;
-  /** The transcript of this recipe is stored. */
+  /** Hands it back undone, e.g. at shutdown: `queued` again, the attempt not counted unless `counted`. */
+  release(id: string, worker: string, options?: { readonly counted?: boolean }): Promise<void>;
+  /** The transcript of this recipe is stored; ends the lease, so that anybody may score it. */
   heard(id: string, recipe: string): Promise<void>;
   /** The screening of (recipe, policy) is stored and is what counts from now on. A submitted review stays with the screening that it was made of. */
-  scored(id: string, screening: { readonly recipe: string; readonly policy: string; readonly summary: CallSummary }): Promise<void>;
+  scored(id: string, screening: Omit<ScoredCall, "id">): Promise<void>;
+  /** The same for many calls at once. */
+  scoredMany(list: readonly ScoredCall[]): Promise<void>;
+  /** Ends the lease; a call that is scored or deleted stays so. */
   failed(id: string, error: NonNullable<Call["error"]>): Promise<void>;
   /** A failed call again; false where it isn't failed. */
   retry(id: string): Promise<boolean>;
-  /** Calls without a result that nobody has a live lease on, oldest first. */
-  unfinished(options: { readonly limit: number; readonly after?: string }): Promise<readonly Unfinished[]>;
+  /** Calls without a result that nobody has a live lease on, oldest first, those after the id `after`. `abandoned`: only those that a worker let go of without a word. */
+  unfinished(options: { readonly limit: number; readonly after?: string; readonly abandoned?: boolean }): Promise<readonly Unfinished[]>;
 
   /** Claims for a person; `claimed` false: somebody else has it, or it is done. A claim of one's own is renewed. */
   claim(id: string, user: string, leaseMs: number): Promise<{ readonly claimed: boolean; readonly call: Call } | null>;
@@ -183,4 +206,17 @@ export interface CallStore {
   counts(): Promise<Readonly<Record<CallStatus, number>> & { readonly reviewBacklog: number; readonly oldestQueuedAt: Date | null }>;
   /** Status and queue changes made by any process, until aborted; may repeat or skip what happened while the stream was down. */
   changes(signal: AbortSignal): AsyncIterable<Call>;
+}
+
+/** The calls of all tenants. */
+export function createCallStore(connection: Connection): CallStore {
+  const model = callModel(connection);
+  return {
+    ...callArrivals(connection),
+    ...callLists(model),
+    ...callWork(model),
+    ...callClaims(model),
+    ...callRemovals(connection),
+    ...callChanges(model),
+  };
 }

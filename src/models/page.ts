@@ -10,6 +10,8 @@ export interface PageOptions {
   readonly limit: number;
   /** `nextCursor` of the page before, made for the same person and the same filters. */
   readonly cursor?: string;
+  /** Who asks, e.g. a user id: somebody else's cursor is refused. */
+  readonly owner?: string;
 }
 
 /** Streams of a whole list are read in batches of this many. */

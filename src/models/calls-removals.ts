@@ -1,0 +1,86 @@
+import type { Connection, QueryFilter } from "mongoose";
+import type { CallStatus, CallStore } from "./calls.ts";
+import { changeCall } from "./calls-change.ts";
+import { type CallDocument, type CallFacts, callModel, callOf, LISTED } from "./calls-document.ts";
+import { callConditions } from "./calls-filter.ts";
+import { sourceModel } from "./calls-sources.ts";
+import { isId } from "./ids.ts";
+import { BATCH } from "./page.ts";
+
+/** Calls that go, and how many there are. */
+export function callRemovals(connection: Connection): Pick<CallStore, "bury" | "find" | "counts"> {
+  const model = callModel(connection);
+  return {
+    async bury(id) {
+      const buried = await changeCall(model, id, (call, now) => (call.deletedAt === null ? tombstone(call, now) : null));
+      // Also of a call that was buried before, by a process that came no further.
+      if (isId(id)) await sourceModel(connection).deleteOne({ _id: id });
+      return buried && callOf(buried);
+    },
+    async *find(scope, { customerNumber, receivedBefore, queue }) {
+      const conditions: QueryFilter<CallDocument>[] = callConditions(scope, { ...(queue !== undefined && { queue }) }, new Date());
+      if (customerNumber !== undefined) conditions.push({ "metadata.customerNumber": { $eq: customerNumber } });
+      if (receivedBefore !== undefined) conditions.push({ receivedAt: { $lt: receivedBefore } });
+      const byCustomer = customerNumber !== undefined;
+      for (let last: CallDocument | undefined; ; ) {
+        const behind = last === undefined ? [] : byCustomer ? [{ _id: { $gt: last._id } }] : behindReceived(last);
+        const found: CallDocument[] = await model
+          .find({ $and: [...conditions, ...behind] }, LISTED)
+          .sort(byCustomer ? { _id: 1 } : { receivedAt: 1, _id: 1 })
+          .hint(byCustomer ? "customer" : "received")
+          .limit(BATCH)
+          .lean<CallDocument[]>();
+        for (const doc of found) yield callOf(doc);
+        if (found.length < BATCH) return;
+        last = found.at(-1);
+      }
+    },
+    async counts() {
+      const count = async (state: CallStatus) => await model.countDocuments({ state });
+      const [queued, listening, scored, failed, reviewBacklog, oldest] = await Promise.all([
+        count("queued"),
+        count("listening"),
+        count("scored"),
+        count("failed"),
+        model.countDocuments({ inbox: "*" }),
+        model.findOne({ state: "queued" }, { receivedAt: 1 }).sort({ receivedAt: 1 }).lean<Pick<CallDocument, "receivedAt">>(),
+      ]);
+      return { queued, listening, scored, failed, reviewBacklog, oldestQueuedAt: oldest?.receivedAt ?? null };
+    },
+  };
+}
+
+const behindReceived = ({ receivedAt, _id }: CallDocument): QueryFilter<CallDocument>[] => [
+  { receivedAt: { $gte: receivedAt } },
+  { $or: [{ receivedAt: { $gt: receivedAt } }, { _id: { $gt: _id } }] },
+];
+
+/** What the ledger needs: that a call was there, when, and what had become of it. */
+function tombstone(call: CallDocument, now: Date): CallFacts {
+  return {
+    _id: call._id,
+    v: call.v,
+    tenant: call.tenant,
+    name: "",
+    bytes: 0,
+    recording: null,
+    lane: call.lane,
+    status: call.status,
+    error: null,
+    metadata: {},
+    callKey: call.callKey,
+    receivedAt: call.receivedAt,
+    startedAt: call.startedAt,
+    attempts: call.attempts,
+    crashes: call.crashes,
+    lease: null,
+    recipe: null,
+    policy: null,
+    summary: null,
+    review: null,
+    unsettled: null,
+    sampled: false,
+    deletedAt: now,
+    changedAt: now,
+  };
+}

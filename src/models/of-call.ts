@@ -1,0 +1,38 @@
+import type { Connection } from "mongoose";
+import { isId } from "./ids.ts";
+import { DURABLE, isDuplicate } from "./model-of.ts";
+
+/** What belongs to one call has an `_id` that begins with the call's: unique by itself, and all of one call lie together. */
+export interface OfCall {
+  readonly _id: `${string}:${string}`;
+}
+
+/** Inserts what never changes; what is there already stays. */
+export async function insertOnce<T extends OfCall>(connection: Connection, collection: string, document: T): Promise<"inserted" | "there"> {
+  try {
+    await connection.collection<OfCall>(collection).insertOne({ ...document }, { writeConcern: DURABLE });
+    return "inserted";
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    return "there";
+  }
+}
+
+/** The same for many at once. */
+export async function insertManyOnce<T extends OfCall>(connection: Connection, collection: string, documents: readonly T[]): Promise<void> {
+  if (documents.length === 0) return;
+  const upserts = documents.map(({ _id, ...rest }) => ({ updateOne: { filter: { _id }, update: { $setOnInsert: rest }, upsert: true } }));
+  await connection.collection<OfCall>(collection).bulkWrite(upserts, { ordered: false, writeConcern: DURABLE });
+}
+
+/** Takes away all that belongs to a call; how many documents there were. */
+export async function removeOfCall(connection: Connection, collection: string, callId: string): Promise<number> {
+  if (!isId(callId)) return 0;
+  return (await connection.collection<OfCall>(collection).deleteMany(ofCall(callId), { writeConcern: DURABLE })).deletedCount;
+}
+
+/** All documents whose `_id` begins with the call's id. */
+export function ofCall(callId: string): { readonly _id: { readonly $gt: `${string}:`; readonly $lt: `${string}:` } } {
+  // "~" lies behind all that ids, hashes and numbers are written with.
+  return { _id: { $gt: `${callId}:`, $lt: `${callId}:~` as `${string}:` } };
+}
