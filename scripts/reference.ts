@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import { createProgram } from "../src/cli.ts";
 import { SETTINGS } from "../src/config.ts";
 import { ERRORS } from "../src/pipeline/errors.ts";
@@ -48,18 +49,22 @@ Also read: \`PATH\` (where ffmpeg is looked for), \`NO_COLOR\`, and \`LC_ALL\`, 
 `;
 }
 
+/** A command that only holds others has no page; one that also does something itself has. */
+function withItsOwn(command: Command): readonly Command[] {
+  const isGroup = command.commands.length > 0 && command.options.length === 0;
+  return [...(isGroup ? [] : [command]), ...command.commands];
+}
+
 function cliPage(): string {
   const program = createProgram();
-  const pages = [program, ...program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))].map(
-    (command) => {
-      let text = "";
-      command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100, getOutHasColors: () => false });
-      command.outputHelp();
-      const names = [];
-      for (let at: typeof command | null = command; at; at = at.parent) names.unshift(at.name());
-      return `## ${names.join(" ")}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
-    },
-  );
+  const pages = [program, ...program.commands.flatMap(withItsOwn)].map((command) => {
+    let text = "";
+    command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100, getOutHasColors: () => false });
+    command.outputHelp();
+    const names = [];
+    for (let at: typeof command | null = command; at; at = at.parent) names.unshift(at.name());
+    return `## ${names.join(" ")}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+  });
   return `# Commands\n\n${pages.join("\n")}`;
 }
 

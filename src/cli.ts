@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addStoreCommands } from "./cli/store-commands.ts";
 import { EXIT, type Terminal } from "./cli/terminal.ts";
 import { toCallsiftError } from "./pipeline/errors.ts";
 import { VERSION } from "./version.ts";
@@ -115,6 +116,8 @@ Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
       const { modelsRemoveCommand } = await import("./cli/models.ts");
       finish(await modelsRemoveCommand(name, terminal));
     });
+
+  addStoreCommands(program, terminal, finish);
 
   program
     .command("doctor")

@@ -1,11 +1,12 @@
 import { loadConfig } from "../config.ts";
-import { CallsiftError, type ErrorCode } from "../pipeline/errors.ts";
+import type { ErrorCode } from "../pipeline/errors.ts";
 import { addWeights } from "../weights/add.ts";
 import { CATALOGUE, type CatalogueEntry, catalogueEntry, totalBytes } from "../weights/catalogue.ts";
 import { pullWeights } from "../weights/pull.ts";
 import { megabytes } from "../weights/space.ts";
 import { findWeights, type InstalledWeights, installedWeights, removeWeights } from "../weights/store.ts";
 import { type Verified, verifyWeights } from "../weights/verify.ts";
+import { interruptible } from "./interruptible.ts";
 import { createPullProgress } from "./models-progress.ts";
 import { EXIT, type Terminal } from "./terminal.ts";
 
@@ -32,7 +33,7 @@ export async function modelsPullCommand(name: string, terminal: Terminal): Promi
   const { weightsDir, modelsUrl } = loadConfig();
   const { stdout, stderr } = terminal;
   const progress = createPullProgress(terminal);
-  return await interruptible(terminal, async (signal) => {
+  return await interruptible(terminal, FAILURES, async (signal) => {
     const { weights, already, recorded } = await pullWeights(name, {
       weightsDir,
       mirror: modelsUrl,
@@ -60,7 +61,7 @@ export async function modelsPullCommand(name: string, terminal: Terminal): Promi
 export async function modelsAddCommand(paths: readonly string[], options: { readonly name?: string }, terminal: Terminal): Promise<number> {
   const { weightsDir } = loadConfig();
   const { stdout } = terminal;
-  return await interruptible(terminal, async (signal) => {
+  return await interruptible(terminal, FAILURES, async (signal) => {
     const { weights, known } = await addWeights(paths, { weightsDir, name: options.name, signal });
     const { family, languages } = weights.manifest ?? { family: "", languages: [] };
     stdout.write(`${weights.name}: ${family} (${toldLanguages(languages)}), ${megabytes(weights.bytes)}, in ${weights.folder}\n`);
@@ -81,7 +82,7 @@ export async function modelsVerifyCommand(
 ): Promise<number> {
   const { weightsDir } = loadConfig();
   const { stdout } = terminal;
-  return await interruptible(terminal, async (signal) => {
+  return await interruptible(terminal, FAILURES, async (signal) => {
     const installed = name === undefined ? await installedWeights(weightsDir) : [await findWeights(weightsDir, name)];
     const results: Verified[] = [];
     for (const weights of installed) {
@@ -163,22 +164,6 @@ const aboutEntry =
     ),
     installed: installed.some(({ name, state }) => name === entry.name && state === "ready"),
   });
-
-/** Runs work that Ctrl-C stops in an orderly way. Where it fails for a reason outside the command line, that is exit code 3. */
-async function interruptible({ stderr }: Terminal, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const interrupt = new AbortController();
-  const stop = (): void => interrupt.abort();
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  try {
-    return await work(interrupt.signal);
-  } catch (error) {
-    if (!(error instanceof CallsiftError) || !(interrupt.signal.aborted || FAILURES.has(error.code))) throw error;
-    stderr.write(`callsift: ${error.code}: ${error.message}\n`);
-    return interrupt.signal.aborted ? EXIT.interrupted : EXIT.someFailed;
-  } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
-  }
-}
 
 /** The command was right, but the world was not. */
 const FAILURES: ReadonlySet<ErrorCode> = new Set([
