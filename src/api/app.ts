@@ -3,7 +3,7 @@ import cookie from "@fastify/cookie";
 import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
+import fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from "fastify";
 import { logAnswers } from "./access-log.ts";
 import { guard } from "./auth/guard.ts";
 import { type ApiDeps, TIMEOUTS } from "./deps.ts";
@@ -30,7 +30,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app: ApiServer = fastify({
     loggerInstance: log,
     // One line an answer, ours: Fastify's own would hold the address with what was searched for.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: config.trustProxy,

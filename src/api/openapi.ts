@@ -5,6 +5,7 @@ import type { ApiDeps } from "./deps.ts";
 /** Collects the routes into an OpenAPI 3.1 document: `app.swagger()`. */
 export async function describeApi(app: FastifyInstance, { version }: Pick<ApiDeps, "version">): Promise<void> {
   await app.register(swagger, {
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === "string" ? $id : `schema${i}`) },
     openapi: {
       openapi: "3.1.0",
       info: {

@@ -38,7 +38,7 @@ export const Problem = Type.Object(
     message: Type.String(),
     details: Type.Optional(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: "object", additionalProperties: true })),
   },
-  { description: "What went wrong: a code of the table, and a sentence for people." },
+  { $id: "Problem", description: "What went wrong: a code of the table, and a sentence for people." },
 );
 
 export const PageQuery = {

@@ -10,12 +10,14 @@ const NOTHING = strict({});
  * problem's shape everywhere.
  */
 export function requireSchemas(app: FastifyInstance): void {
+  app.addSchema(Problem);
+  const problem = { $ref: "Problem#" };
   app.addHook("onRoute", (route) => {
     if (route.schema?.hide) return;
     const answers = (route.schema?.response ?? {}) as Record<string, unknown>;
     if (!Object.keys(answers).some((status) => /^[23]/.test(status)))
       throw new CallsiftError("internal/bug", `expected a schema of the answer of ${route.method} ${route.url}`);
-    route.schema = { querystring: NOTHING, ...route.schema, response: { ...answers, "4xx": Problem, "5xx": Problem } };
+    route.schema = { querystring: NOTHING, ...route.schema, response: { ...answers, "4xx": problem, "5xx": problem } };
     if (route.schema.body !== undefined || route.schema.consumes !== undefined) return;
     const before = [route.preValidation ?? []].flat();
     route.preValidation = [
