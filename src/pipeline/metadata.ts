@@ -174,7 +174,8 @@ export async function findMetadata(recordingPath: AnyPath, signal?: AbortSignal)
 /** The column that says which recording a row is about. */
 const FILE = "file";
 /** What a cell can hold: everything but the legs. */
-const COLUMNS = [FILE, ...NAMES.filter((name) => name !== "legs")];
+export const METADATA_COLUMNS: readonly string[] = NAMES.filter((name) => name !== "legs");
+const COLUMNS = [FILE, ...METADATA_COLUMNS];
 
 /**
  * Metadata of many calls from a table with a header row and a `file` column: UTF-8, UTF-16 with BOM, or GBK; commas, semicolons or
@@ -220,18 +221,38 @@ export async function parseMetadataTable(bytes: Uint8Array, where: string): Prom
   return calls;
 }
 
-function rowOf(record: readonly string[], columns: readonly string[], at: string): CallMetadata {
-  const json: Record<string, unknown> = {};
-  for (const [i, column] of columns.entries()) {
-    const cell = record[i] ?? "";
-    if (column === FILE || cell === "") continue;
-    const fromCell = isName(column) ? FIELDS[column].fromCell : undefined;
-    json[column] = fromCell ? fromCell(cell) : cell;
-  }
-  return parseMetadata(json, at);
+/**
+ * The metadata of a table's row.
+ *
+ * @param columns as `columnsOf` read them
+ * @throws CallsiftError `metadata/invalid`
+ */
+export function rowOf(record: readonly string[], columns: readonly string[], at: string): CallMetadata {
+  const cells = columns.flatMap((column, i) => (column === FILE ? [] : [[column, record[i] ?? ""] as const]));
+  return metadataFromCells(Object.fromEntries(cells), at);
 }
 
-function columnsOf(header: readonly string[], where: string): readonly string[] {
+/**
+ * Metadata from texts by field, as cells of a table and parts of a file name hold them; empty ones say nothing.
+ *
+ * @throws CallsiftError `metadata/invalid` naming the field
+ */
+export function metadataFromCells(cells: Readonly<Record<string, string>>, where: string): CallMetadata {
+  const json: Record<string, unknown> = {};
+  for (const [name, cell] of Object.entries(cells)) {
+    if (cell === "") continue;
+    const fromCell = isName(name) ? FIELDS[name].fromCell : undefined;
+    json[name] = fromCell ? fromCell(cell) : cell;
+  }
+  return parseMetadata(json, where);
+}
+
+/**
+ * The names of a table's columns, `file` among them.
+ *
+ * @throws CallsiftError `metadata/invalid`
+ */
+export function columnsOf(header: readonly string[], where: string): readonly string[] {
   const columns = header.map((name) => name.trim());
   while (columns.at(-1) === "") columns.pop();
   const unknown = columns.filter((name) => !COLUMNS.includes(name));
@@ -257,7 +278,7 @@ function decodeTable(bytes: Uint8Array, where: string): string {
 }
 
 /** What separates the names of the header row; column names hold none of them. */
-function delimiterOf(content: string): string {
+export function delimiterOf(content: string): string {
   const header = content.slice(0, 10_000).split(/[\r\n]/, 1)[0] ?? "";
   const count = (delimiter: string) => header.split(delimiter).length;
   return [",", ";", "\t"].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
