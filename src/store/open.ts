@@ -11,7 +11,7 @@ import { createPassword, readPassword } from "./password.ts";
 import { findProgram, type Program, type ProgramKind, type ProgramSources } from "./programs.ts";
 import { keepRunning, type Run, startReady } from "./run-server.ts";
 import { keyFile } from "./server-arguments.ts";
-import { databaseUri, makeUser, openUri, versionOf, withServer } from "./server-client.ts";
+import { databaseUri, makeUser, openUri, type Patience, removeOtherUsers, versionOf, withServer } from "./server-client.ts";
 import { adoptServer, type ServerProcess } from "./server-process.ts";
 
 export interface LocalDatabaseOptions {
@@ -58,7 +58,7 @@ export async function openLocalDatabase(options: LocalDatabaseOptions): Promise<
     const about = await readAbout(folder);
     const program = await programFor(about, options);
     const { run, server } = (await takeOver(folder, about, program, options)) ?? (await startFresh(folder, about, program, options));
-    const version = await describe(run, server, options.signal);
+    const version = await describe(run, server, options);
     const kept = keepRunning(run, server, options.log ?? (() => {}));
     return {
       uri: run.uri,
@@ -107,7 +107,7 @@ async function takeOver(folder: DataFolder, about: About | null, program: Progra
     const run = runOf(folder, program, orphan.port, password, options);
     try {
       // Its answer to our password shows that it is ours.
-      await withServer(run.uri, run.port, { deadlineMs: ADOPT_MS, signal: options.signal, ended: () => null }, async () => {});
+      await withServer(run.uri, run.port, patienceFor(options), async () => {});
       log(`took over the database server ${orphan.pid}, whose callsift was killed`);
       return { run, server };
     } catch (error) {
@@ -123,26 +123,42 @@ async function startFresh(folder: DataFolder, about: About | null, program: Prog
   await prepareStorage(folder, program.kind);
   const there = await readPassword(folder.password);
   const password = there ?? (await createPassword(folder.password));
-  if (there === null || !about?.signIn) await makeSignIn(folder, program, password, options);
   if (options.port !== undefined && !(await isFree(options.port)))
     throw new LocalDatabaseError("not-ready", `port ${options.port}: expected it to be free on the loopback interface, got one in use`);
   const port = options.port ?? (await freePort(about?.port ?? undefined));
+  const isNew = there === null || !about?.signIn;
+  if (isNew) await makeSignIn(folder, program, port, password, options);
   const run = runOf(folder, program, port, password, options);
   await writeAbout(folder, { kind: program.kind, signIn: true, port });
-  return { run, server: await startReady(run, options.signal) };
+  const server = await startReady(run, options.signal);
+  try {
+    if (isNew) await withServer(run.uri, run.port, patienceFor(options), removeOtherUsers);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return { run, server };
 }
 
-/** The first start: without sign-in, on a port that nobody knows, to make the one user. */
-async function makeSignIn(folder: DataFolder, program: Program, password: string, options: LocalDatabaseOptions): Promise<void> {
-  const port = await freePort();
+/**
+ * The first start: without sign-in, to make the one user. It takes half a second and is on the loopback interface, but what another user of this machine may
+ * have made in it must not last: see `removeOtherUsers`.
+ */
+async function makeSignIn(
+  folder: DataFolder,
+  program: Program,
+  lastPort: number,
+  password: string,
+  options: LocalDatabaseOptions,
+): Promise<void> {
+  // A mongod has its port written in its replica set's configuration; for the others it is one that nobody knows.
+  const port = program.kind === "mongod" ? lastPort : await freePort();
   await writeAbout(folder, { kind: program.kind, signIn: false, port: null });
   if (program.kind === "mongod") await writeFile(keyFile(folder.path), randomBytes(96).toString("base64"), { mode: 0o600 });
   const run: Run = { ...runOf(folder, program, port, password, options), uri: openUri(port), signIn: false };
   const server = await startReady(run, options.signal);
   try {
-    await withServer(run.uri, port, { deadlineMs: ADOPT_MS, signal: options.signal, ended: () => null }, (client) =>
-      makeUser(client, password),
-    );
+    await withServer(run.uri, port, patienceFor(options), (client) => makeUser(client, password));
   } finally {
     await server.stop();
     await writeServerRecord(folder, null);
@@ -161,9 +177,11 @@ function runOf(folder: DataFolder, program: Program, port: number, password: str
   };
 }
 
-async function describe(run: Run, server: ServerProcess, signal: AbortSignal | undefined): Promise<string | null> {
+const patienceFor = ({ signal }: Pick<LocalDatabaseOptions, "signal">): Patience => ({ deadlineMs: ADOPT_MS, signal, ended: () => null });
+
+async function describe(run: Run, server: ServerProcess, options: LocalDatabaseOptions): Promise<string | null> {
   try {
-    return await withServer(run.uri, run.port, { deadlineMs: ADOPT_MS, signal, ended: () => null }, versionOf);
+    return await withServer(run.uri, run.port, patienceFor(options), versionOf);
   } catch (error) {
     await server.stop();
     throw error;

@@ -99,6 +99,13 @@ export async function makeUser(client: MongoClient, password: string): Promise<v
   }
 }
 
+/** Leaves the one user that callsift has made. */
+export async function removeOtherUsers(client: MongoClient): Promise<void> {
+  const { users } = await client.db("admin").command({ usersInfo: { forAllDBs: true } });
+  for (const { user, db } of users as readonly { readonly user: string; readonly db: string }[])
+    if (user !== USER || db !== "admin") await client.db(db).command({ dropUser: user });
+}
+
 const NOT_YET_INITIALISED = 94;
 
 /**
