@@ -8,6 +8,8 @@ import { addNoiseOf, NOISES, type NoiseKind, overTelephone, rms } from "./noise.
 export const SPOKEN = fileURLToPath(new URL("../results/asr-speech/", import.meta.url));
 const LIST = fileURLToPath(new URL("./sentences.tsv", import.meta.url));
 export const RATE = 8_000;
+/** Of speak.py: clips spoken otherwise are not compared with these. */
+const RECIPE = 2;
 /** Sound before and after the speech, as pieces of a call have it, ms. */
 const PAD_MS = 200;
 /** Silence between sentences of a piece, ms. */
@@ -55,14 +57,17 @@ interface Clip {
   readonly speech: readonly Span[];
 }
 
-/** Spoken clips by id; null where speak.py has not run for every sentence. */
+/** Spoken clips by id; null where speak.py, as it is now, has not run for every sentence. */
 export function readClips(sentences: readonly Sentence[], folder = SPOKEN): ReadonlyMap<string, Clip> | null {
   if (!existsSync(`${folder}speech.json`)) return null;
-  const spoken = JSON.parse(readFileSync(`${folder}speech.json`, "utf8")) as Record<string, { text: string; speech: Span[] }>;
+  const spoken = JSON.parse(readFileSync(`${folder}speech.json`, "utf8")) as Record<
+    string,
+    { recipe?: number; text: string; speech: Span[] }
+  >;
   const clips = new Map<string, Clip>();
   for (const { id, text } of sentences) {
     const known = spoken[id];
-    if (known?.text !== text || !existsSync(`${folder}${id}.wav`)) return null;
+    if (known?.text !== text || known.recipe !== RECIPE || !existsSync(`${folder}${id}.wav`)) return null;
     const file = readFileSync(`${folder}${id}.wav`);
     const at = file.indexOf("data", 12, "latin1") + 8;
     const samples = Float64Array.from({ length: (file.length - at) >> 1 }, (_, i) => file.readInt16LE(at + 2 * i) / 32768);
