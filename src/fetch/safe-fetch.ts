@@ -26,6 +26,7 @@ export interface SafeFetchOptions {
 }
 
 export interface Fetched {
+  /** Of a GET always 200 to 299. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Fails with `request/too-large`, `source/failed` or `aborted`; to be read to its end or destroyed. */
@@ -73,7 +74,8 @@ export async function safeFetch(address: string, options: SafeFetchOptions): Pro
 }
 
 function checkedUrl(address: string, { allowedHosts, privateAddresses }: SafeFetchOptions, base?: URL): URL {
-  if (!URL.canParse(address, base?.href)) throw new CallsiftError("source/refused", "expected an http or https address, got something else");
+  if (!URL.canParse(address, base?.href))
+    throw new CallsiftError("source/refused", "expected an http or https address, got something else");
   const url = new URL(address, base?.href);
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new CallsiftError("source/refused", `expected an http or https address, got ${url.protocol.slice(0, 40)}`);
@@ -117,6 +119,10 @@ function ask(url: URL, dispatcher: Dispatcher, { post }: SafeFetchOptions, signa
 }
 
 function fetched({ statusCode, headers, body }: Dispatcher.ResponseData, url: URL, agent: Agent, options: SafeFetchOptions): Fetched {
+  if (!options.post && (statusCode < 200 || statusCode > 299)) {
+    body.on("error", () => {}).destroy();
+    throw new CallsiftError("source/failed", `expected an answer with a status of 200 to 299, got ${statusCode}`);
+  }
   const told = Number(headers["content-length"] ?? 0);
   if (told > options.maxBytes) {
     body.on("error", () => {}).destroy();

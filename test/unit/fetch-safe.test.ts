@@ -184,6 +184,14 @@ describe("fetching", () => {
     await expect(safeFetch(`${origin}/loop`, options)).rejects.toMatchObject({ code: "source/failed" });
   });
 
+  test("an answer that is none is not taken for a recording", async () => {
+    serve((_, response) => response.writeHead(404).end("<h1>not here</h1>"));
+    await expect(safeFetch(`${origin}/`, options)).rejects.toMatchObject({
+      code: "source/failed",
+      message: expect.stringContaining("404"),
+    });
+  });
+
   test("too many bytes are refused, told beforehand or not", async () => {
     serve((_, response) => response.writeHead(200, { "content-length": "1001" }).end("x".repeat(1001)));
     await expect(safeFetch(`${origin}/`, options)).rejects.toMatchObject({ code: "request/too-large" });
