@@ -73,6 +73,7 @@ export const ERRORS = {
   "review/not-scored": { healable: false, meaning: "The call has no pre-score yet, so there is nothing to review." },
   "search/bad-query": { healable: false, meaning: "The search is not well formed; the details hold the position." },
   "recording/gone": { healable: false, meaning: "The bytes of the recording are not there any more." },
+  "recording/unreachable": { healable: true, meaning: "The storage of recordings cannot be reached, or broke off." },
   "source/refused": { healable: false, meaning: "A recording's address whose host is not allowed, or that leads to a private address." },
   "source/failed": { healable: true, meaning: "A recording could not be fetched from its address." },
   "output/no-space": { healable: true, meaning: "The disk has no room for another recording." },
