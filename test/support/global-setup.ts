@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/config.ts";
 import { fetchProgram } from "../../src/store/fetch.ts";
 import { CATALOGUE } from "../../src/weights/catalogue.ts";
 import { pullWeights } from "../../src/weights/pull.ts";
+import { REDIS_SERVER } from "./redis.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -21,6 +22,22 @@ export async function setup(): Promise<void> {
   execFileSync(process.execPath, ["--import", "tsx", "fixtures/generate.ts"], { cwd: root, stdio: "inherit" });
   await pullWhisper();
   await fetchSecantus();
+  installRedis();
+}
+
+/** Debian's own package, where this user may; it is not started: tests start their own. */
+function installRedis(): void {
+  if (REDIS_SERVER !== null) return;
+  const mayInstall = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  try {
+    if (!mayInstall) throw new Error("expected root and apt-get");
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+    execFileSync("apt-get", ["update", "-qq"], { env, stdio: "ignore" });
+    execFileSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "redis-server"], { env, stdio: "ignore" });
+    console.log("redis-server: installed, for tests");
+  } catch {
+    console.log("redis-server is not here, so tests that need it are skipped: apt install redis-server");
+  }
 }
 
 /** From the package registry alone, as above. */
