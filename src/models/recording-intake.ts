@@ -26,6 +26,7 @@ export interface IntakeOptions {
  */
 export async function takeIn(folder: string, bytes: Readable, options: IntakeOptions): Promise<Intake> {
   const { minFreeBytes = 0, signal } = options;
+  keepErrors(bytes);
   if (signal) addAbortSignal(signal, bytes);
   await mkdir(folder, { recursive: true });
   if (minFreeBytes > 0) await checkSpace(folder, minFreeBytes, bytes);
@@ -46,6 +47,11 @@ export async function takeIn(folder: string, bytes: Readable, options: IntakeOpt
     await remove();
     throw intakeError(error);
   }
+}
+
+/** An error of a stream that nobody reads yet would end the process; whoever reads it later still gets it. */
+export function keepErrors(bytes: Readable): void {
+  bytes.on("error", () => undefined);
 }
 
 async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promise<Pick<Intake, "sha256" | "bytes">> {

@@ -1,4 +1,5 @@
 import type { RecordingFiles } from "./recording-files.ts";
+import { keepErrors } from "./recording-intake.ts";
 
 /** Where an S3-compatible server is, and which bucket is ours. */
 export interface ObjectStorage {
@@ -21,7 +22,10 @@ export function openObjectFiles(storage: ObjectStorage, options: { readonly temp
     return await loaded;
   };
   return {
-    put: async (...args) => await (await files()).put(...args),
+    put: async (tenant, name, bytes, options) => {
+      keepErrors(bytes);
+      return await (await files()).put(tenant, name, bytes, options);
+    },
     local: async (...args) => await (await files()).local(...args),
     size: async (...args) => await (await files()).size(...args),
     read: async (...args) => await (await files()).read(...args),
