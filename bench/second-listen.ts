@@ -4,8 +4,7 @@
 //     grep -v '^#' bench/asr/second-listen.tsv | awk -F'\t' '{printf "%s\t%s\t%s\tbench/results/second-listen/%03d.wav\n",$2,$3,$5,NR}' > lines.tsv
 //     V/bin/python say.py K --batch lines.tsv
 //   npx tsx bench/second-listen.ts WEIGHTS [--candidates FILE]     WEIGHTS: a folder of Whisper in CTranslate2's format
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { gain } from "../fixtures/synth.ts";
+import { writeFileSync } from "node:fs";
 import { assemble } from "../src/pipeline/asr/assemble.ts";
 import type { HeardPiece, Recogniser } from "../src/pipeline/asr/recogniser.ts";
 import type { PlacedPiece } from "../src/pipeline/asr/second-listen/placed-piece.ts";
@@ -13,92 +12,14 @@ import { candidatesIn, LIMITS, weighAll } from "../src/pipeline/asr/second-liste
 import { readyPhrases } from "../src/pipeline/asr/second-listen/wordings.ts";
 import { listenAgain } from "../src/pipeline/asr/second-listen.ts";
 import { openWhisper } from "../src/pipeline/asr/whisper/open.ts";
-import { createResampler } from "../src/pipeline/audio/resample.ts";
 import { openPolicies } from "../src/pipeline/policies.ts";
 import { listenedPhrases } from "../src/pipeline/rules/listened-phrases.ts";
 import { type CompiledRule, leaves } from "../src/pipeline/rules/policy.ts";
 import { indexTranscript } from "../src/pipeline/text/index-text.ts";
 import type { CompiledPhrase } from "../src/pipeline/text/phrase.ts";
 import type { Hearing, Utterance } from "../src/pipeline/types.ts";
-import { addNoiseOf, overTelephone, raise, rms } from "./asr/noise.ts";
-import { placedPieces, readClips, readSentences } from "./asr/sentences.ts";
+import { LISTS, type Line, ordinaryPieces, PAD_MS, readLines } from "./asr/second-listen-lines.ts";
 import { type Row, report } from "./report.ts";
-
-const SPOKEN = new URL("./results/second-listen/", import.meta.url);
-/** Thresholds were chosen on the first, of that on its odd lines. */
-const LISTS = {
-  chosen: { file: "asr/second-listen.tsv", prefix: "" },
-  held: { file: "asr/second-listen-held.tsv", prefix: "held-" },
-} as const;
-const SPOKEN_RATE = 24_000;
-const RATE = 8_000;
-const PAD_MS = 200;
-const LEVEL_DB = -22;
-
-interface Line {
-  readonly number: number;
-  readonly about: string;
-  readonly snrDb: number | null;
-  readonly text: string;
-  readonly sound: Float32Array;
-}
-
-/** The lines as they come out of a telephone, the same on every machine. */
-function readLines({ file: list, prefix }: (typeof LISTS)[keyof typeof LISTS]): Line[] {
-  const rows = readFileSync(new URL(list, import.meta.url), "utf8")
-    .split("\n")
-    .filter((row) => row !== "" && !row.startsWith("#"));
-  return rows.map((row, i) => {
-    const [about = "", , , snr = "-", text = ""] = row.split("\t");
-    const number = i + 1;
-    const file = new URL(`${prefix}${String(number).padStart(3, "0")}.wav`, SPOKEN);
-    if (!existsSync(file)) throw new Error(`expected line ${number} to be spoken, see the head of bench/second-listen.ts`);
-    const snrDb = snr === "-" ? null : Number(snr);
-    return { number, about, snrDb, text, sound: telephone(readFileSync(file), snrDb, number) };
-  });
-}
-
-function telephone(file: Buffer, snrDb: number | null, seed: number): Float32Array {
-  const at = file.indexOf("data", 12, "latin1") + 8;
-  const spoken = Float32Array.from({ length: (file.length - at) >> 1 }, (_, i) => file.readInt16LE(at + 2 * i) / 32_768);
-  const resampler = createResampler(SPOKEN_RATE, RATE);
-  const narrow = Float64Array.from([...resampler.push(spoken), ...resampler.flush()]);
-  const loud = loudness(narrow);
-  const pad = (PAD_MS * RATE) / 1000;
-  const samples = new Float64Array(narrow.length + 2 * pad);
-  const scale = gain(LEVEL_DB) / loud;
-  narrow.forEach((sample, i) => {
-    samples[pad + i] = Math.max(-0.97, Math.min(0.97, sample * scale));
-  });
-  if (snrDb !== null) addNoiseOf("white", samples, gain(LEVEL_DB - snrDb), seed, []);
-  return raise(overTelephone(samples, seed));
-}
-
-/** RMS of the 20 ms that are within 30 dB of the loudest. */
-function loudness(samples: Float64Array): number {
-  const frames: Float64Array[] = [];
-  for (let at = 0; at + 160 <= samples.length; at += 160) frames.push(samples.subarray(at, at + 160));
-  const levels = frames.map((frame) => rms([frame]));
-  const most = Math.max(...levels);
-  return rms(frames.filter((_, i) => (levels[i] as number) > most * gain(-30)));
-}
-
-/** Ordinary sentences of service calls, gathered as the pieces of a call are. */
-function ordinaryPieces(): Line[] {
-  const sentences = readSentences();
-  const clips = readClips(sentences);
-  if (!clips) {
-    console.log("ordinary pieces left out: the sentences of bench/asr/sentences.tsv are not spoken yet (bench/asr/speak.py)");
-    return [];
-  }
-  return placedPieces(sentences, clips).map(({ samples, sentences: said }, i) => ({
-    number: 1001 + i,
-    about: "ordinary",
-    snrDb: null,
-    text: said.map(({ text }) => text).join(""),
-    sound: raise(samples),
-  }));
-}
 
 function place(line: Line, heard: HeardPiece): PlacedPiece {
   const endMs = line.sound.length / 16;
