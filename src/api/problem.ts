@@ -64,6 +64,7 @@ export const STATUS = {
   "review/not-scored": 409,
   "search/bad-query": 400,
   "recording/gone": 410,
+  "recording/unreachable": 503,
   "source/refused": 422,
   "source/failed": 502,
   "output/no-space": 507,

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { Readable as ReadableStream } from "node:stream";
 import type { MultipartFile } from "@fastify/multipart";
@@ -13,6 +14,8 @@ import { plainName, type Received, readMetadata, readTranscript } from "./receiv
 const MAX_BYTES = { metadata: 1024 * 1024, transcript: 8 * 1024 * 1024 } as const;
 /** What else a form consists of: boundaries and headers. */
 const SLACK_BYTES = 64 * 1024;
+/** Of a form that was refused, how much is still read. */
+const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Takes in a form with `recording`, `metadata` and `transcript`, in any order. The recording goes to disk as it arrives, but it is kept only once the whole form has
@@ -23,7 +26,6 @@ const SLACK_BYTES = 64 * 1024;
 export async function receiveForm(request: FastifyRequest, tenant: string, { files, config }: ApiDeps): Promise<Received> {
   const maxBytes = config.maxUploadBytes;
   const announced = Number(request.headers["content-length"] ?? 0);
-  if (announced > maxBytes + MAX_BYTES.metadata + MAX_BYTES.transcript + SLACK_BYTES) throw tooLarge("recording", maxBytes);
   const whole = createLatch();
   const aborted = new AbortController();
   let name: string | undefined;
@@ -31,6 +33,7 @@ export async function receiveForm(request: FastifyRequest, tenant: string, { fil
   let metadata: CallMetadata | undefined;
   let givenTranscript: Received["givenTranscript"] = null;
   try {
+    if (announced > maxBytes + MAX_BYTES.metadata + MAX_BYTES.transcript + SLACK_BYTES) throw tooLarge("recording", maxBytes);
     for await (const part of partsOf(request, maxBytes)) {
       const { fieldname } = part;
       if (fieldname === "recording") {
@@ -60,8 +63,20 @@ export async function receiveForm(request: FastifyRequest, tenant: string, { fil
     aborted.abort(refusal);
     // What was written of it is gone before the answer.
     await storing?.catch(() => {});
+    drain(request.raw);
     throw refusal;
   }
+}
+
+/** A client that is still sending hears the answer only once it has done so; who sends without end is cut off. */
+function drain(raw: IncomingMessage): void {
+  raw.unpipe();
+  let bytes = 0;
+  raw.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_DRAINED_BYTES) raw.destroy();
+  });
+  raw.resume();
 }
 
 /** Every part as a stream, whatever its type: so none is parsed, or kept in memory, before its name is known. */
