@@ -1,0 +1,140 @@
+import { availableParallelism } from "node:os";
+import type { Call, CallSummary } from "../models/calls.ts";
+import { isSampled } from "../models/calls-document.ts";
+import type { Models } from "../models/models.ts";
+import type { Rescore, RescoreReport, RescoreRequest } from "../models/rescore.ts";
+import { CallsiftError } from "../pipeline/errors.ts";
+import { openTargets, type Target } from "./rescore-policies.ts";
+import { createReport, type ReportBuilder } from "./rescore-report.ts";
+import { type JudgedCall, type RescoreThread, startRescoreThread } from "./rescore-thread.ts";
+
+const BATCH = 64;
+
+export interface RescoreDeps {
+  readonly models: Models;
+  /** Default: the cores. */
+  readonly threads?: number;
+  /** Calls looked at so far. */
+  readonly onProgress?: (calls: number) => void;
+}
+
+type Scored = Call & { readonly summary: CallSummary; readonly recipe: string; readonly policy: string };
+
+/** Judges stored calls in threads of their own, so that whoever serves requests meanwhile goes on serving. */
+export function createRescore(deps: RescoreDeps): Rescore {
+  return async (request, signal) => {
+    const targetOf = await openTargets(deps.models, request);
+    const threads = Array.from({ length: deps.threads ?? Math.max(1, availableParallelism()) }, startRescoreThread);
+    try {
+      return await run({ ...deps, request, signal, targetOf, threads, kept: new Set() });
+    } finally {
+      await Promise.all(threads.map((thread) => thread[Symbol.asyncDispose]()));
+    }
+  };
+}
+
+interface Run extends Omit<RescoreDeps, "threads"> {
+  readonly request: RescoreRequest;
+  readonly signal: AbortSignal;
+  readonly targetOf: (policy: string) => Promise<Target | null>;
+  readonly threads: readonly RescoreThread[];
+  /** Policy hashes whose sources are kept already. */
+  readonly kept: Set<string>;
+}
+
+async function run(all: Run): Promise<RescoreReport> {
+  const { models, request, signal, threads, onProgress } = all;
+  const report = createReport(request.dryRun);
+  const { sampleShare } = await models.settings.get();
+  const batches = batchesOf(models.calls.all({ tenant: request.tenant }, { status: "scored" }, "-startedAt"));
+  let seen = 0;
+  // Each thread takes the next batch when it has judged one; reading and writing of the others goes on meanwhile.
+  const work = async (thread: RescoreThread): Promise<void> => {
+    const told = new Set<string>();
+    for (;;) {
+      if (signal.aborted) throw new CallsiftError("aborted", "stopped on request");
+      const { value: batch, done } = await batches.next();
+      if (done) return;
+      await judgeBatch(batch, { ...all, report, thread, told, sampleShare });
+      seen += batch.length;
+      onProgress?.(seen);
+    }
+  };
+  const results = await Promise.allSettled(threads.map(work));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+  return report.report();
+}
+
+interface BatchRun extends Run {
+  readonly report: ReportBuilder;
+  readonly thread: RescoreThread;
+  /** Keys of the policies that the thread knows. */
+  readonly told: Set<string>;
+  readonly sampleShare: number;
+}
+
+async function judgeBatch(batch: readonly Call[], all: BatchRun): Promise<void> {
+  const { models, request, report, thread, told, targetOf } = all;
+  const due: { readonly call: Scored; readonly target: Target }[] = [];
+  for (const call of batch) {
+    const target = isScored(call) ? await targetOf(call.policy) : null;
+    if (!isScored(call) || !target) report.skip();
+    else if (target.hashes.has(call.policy)) report.add(call, call.summary);
+    else due.push({ call, target });
+  }
+  if (due.length === 0) return;
+  const packed = await models.transcripts.getPacked(due.map(({ call }) => ({ callId: call.id, recipe: call.recipe })));
+  const found = due.flatMap(({ call, target }) => {
+    const bytes = packed.get(call.id);
+    if (!bytes) report.skip();
+    return bytes ? [{ call, target, packed: bytes }] : [];
+  });
+  const fresh = new Map(found.filter(({ target }) => !told.has(target.key)).map(({ target }) => [target.key, target.source]));
+  const judged = await thread.judge({
+    sources: [...fresh],
+    calls: found.map((one) => ({ callId: one.call.id, packed: one.packed, policyKey: one.target.key })),
+    wantsScreenings: !request.dryRun,
+  });
+  for (const key of fresh.keys()) told.add(key);
+  if (!request.dryRun) await save(judged, found, all);
+  for (const [i, { summary }] of judged.entries()) report.add((found[i] as (typeof found)[number]).call, summary);
+}
+
+async function save(
+  judged: readonly JudgedCall[],
+  found: readonly { readonly call: Scored; readonly target: Target }[],
+  all: BatchRun,
+): Promise<void> {
+  const { models, sampleShare, kept } = all;
+  const sources = new Map(judged.map(({ policy }, i) => [policy, found[i]?.target.source]));
+  for (const [policy, source] of sources) {
+    if (!source || kept.has(policy)) continue;
+    await models.policies.keep(policy, source);
+    kept.add(policy);
+  }
+  await models.screenings.saveMany(judged.flatMap(({ callId, screening }) => (screening ? [{ callId, screening }] : [])));
+  await models.calls.scoredMany(
+    judged.map(({ callId, policy, summary }, i) => {
+      const { call } = found[i] as (typeof found)[number];
+      const sampled = summary.queue === "pass" && (call.sampled || isSampled(callId, sampleShare));
+      return { id: callId, recipe: call.recipe, policy, summary, sampled };
+    }),
+  );
+}
+
+function isScored(call: Call): call is Scored {
+  return call.summary !== null && call.recipe !== null && call.policy !== null;
+}
+
+/** Safe to be asked by several at once: an async generator answers one after the other. */
+async function* batchesOf(calls: AsyncIterable<Call>): AsyncGenerator<readonly Call[], undefined> {
+  let batch: Call[] = [];
+  for await (const call of calls) {
+    batch.push(call);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
