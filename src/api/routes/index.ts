@@ -7,6 +7,7 @@ import { callRoutes } from "./calls.ts";
 import { coverageRoutes } from "./coverage.ts";
 import { docsRoutes } from "./docs.ts";
 import { eventRoutes } from "./events.ts";
+import { exportRoutes } from "./exports.ts";
 import { formRoutes } from "./forms.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
@@ -38,6 +39,7 @@ export const ROUTES: readonly ApiRoutes[] = [
   ruleRoutes,
   formRoutes,
   rescoreRoutes,
+  exportRoutes,
   settingsRoutes,
   webhookRoutes,
   eventRoutes,
