@@ -98,13 +98,16 @@ function openSharedOrder(redisUrl: string, work: Process, concurrency: Readonly<
 
 /** Holds the hands while the disk is nearly full or somebody has paused the service; settings are the truth, also where Redis has forgotten. */
 function startLooking({ models, config, log }: WorkerDeps, { schedule, hands }: Order): { stop(): void } {
-  let held: string | null = null;
+  // Until somebody has looked, nothing is begun.
+  let held: string | null = "starting";
   let isStopped = false;
   let timer: NodeJS.Timeout;
+  hands.pause();
   async function look(): Promise<void> {
     const [settings, roomy] = await Promise.all([models.settings.get(), hasRoom(config.dataDir, config.minFreeBytes)]);
     const why = settings.paused ? "paused" : roomy ? null : "the disk is nearly full";
     if (isStopped || why === held) return;
+    const isStart = held === "starting";
     held = why;
     if (why === null) {
       hands.resume();
@@ -113,7 +116,7 @@ function startLooking({ models, config, log }: WorkerDeps, { schedule, hands }: 
     } else {
       hands.pause();
     }
-    log.warn({ why }, why === null ? "calls are worked on again" : "no call is begun");
+    if (!isStart || why !== null) log.warn({ why }, why === null ? "calls are worked on again" : "no call is begun");
   }
   const next = (): void => {
     if (isStopped) return;
