@@ -99,11 +99,23 @@ export async function makeUser(client: MongoClient, password: string): Promise<v
   }
 }
 
+interface NamedUser {
+  readonly user: string;
+  readonly db: string;
+}
+
 /** Leaves the one user that callsift has made. */
 export async function removeOtherUsers(client: MongoClient): Promise<void> {
-  const { users } = await client.db("admin").command({ usersInfo: { forAllDBs: true } });
-  for (const { user, db } of users as readonly { readonly user: string; readonly db: string }[])
-    if (user !== USER || db !== "admin") await client.db(db).command({ dropUser: user });
+  const admin = client.db("admin");
+  // SecantusDB in Python answers the command for all databases with none; in Rust it has no such collection. Whichever says more is right.
+  const { users } = await admin.command({ usersInfo: { forAllDBs: true } });
+  const stored = await admin
+    .collection("system.users")
+    .find<NamedUser>({}, { projection: { user: 1, db: 1 } })
+    .toArray();
+  const others = new Map([...(users as readonly NamedUser[]), ...stored].map((one) => [`${one.db}.${one.user}`, one]));
+  others.delete(`admin.${USER}`);
+  for (const { user, db } of others.values()) await client.db(db).command({ dropUser: user });
 }
 
 const NOT_YET_INITIALISED = 94;
