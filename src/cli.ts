@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addServiceCommands } from "./cli/service-commands.ts";
 import { addStoreCommands } from "./cli/store-commands.ts";
 import { EXIT, type Terminal } from "./cli/terminal.ts";
 import { toCallsiftError } from "./pipeline/errors.ts";
@@ -66,6 +67,8 @@ Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
       const { rulesCheckCommand } = await import("./cli/rules-check.ts");
       finish(await rulesCheckCommand(files, terminal));
     });
+
+  addServiceCommands(program, terminal, finish);
 
   const models = program.command("models").description("speech weights: fetch, add by hand, check, remove");
   models
