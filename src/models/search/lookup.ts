@@ -1,0 +1,206 @@
+import type { CallTokens } from "./call-words.ts";
+import type { Occurrences } from "./evaluate.ts";
+import { CALL_SPAN, NOWHERE, type Places, type Shard, shardOf } from "./postings.ts";
+import type { Phrase } from "./query.ts";
+import {
+  pairTerm,
+  placeOfSounds,
+  placeOfTerm,
+  placesOfReading,
+  readings,
+  singleTerm,
+  type Term,
+  type Token,
+  unitsOfTerm,
+} from "./tokens.ts";
+
+/** How a phrase is looked up: terms that cover all its tokens, each with where it stands in the phrase. */
+export interface PhrasePlan {
+  readonly phrase: Phrase;
+  readonly exact: readonly { readonly at: number; readonly term: Term }[];
+  /** null: as written only. */
+  readonly sound: readonly SoundStep[] | null;
+}
+
+/** Two characters that may be any that sound like them. */
+interface SoundStep {
+  readonly at: number;
+  readonly left: readonly number[];
+  readonly right: readonly number[];
+  /** Where such pairs lie. */
+  readonly places: readonly number[];
+}
+
+/** Which side each number of postings is; see `SIDES`. */
+const SIDE_OF = { agent: 1, customer: 2 } as const;
+
+/** @param sound also what sounds the same without tones: Chinese phrases of two characters and more */
+export function planPhrase(phrase: Phrase, sound: boolean): PhrasePlan {
+  const { tokens } = phrase;
+  const exact: { at: number; term: Term }[] = [];
+  const steps: SoundStep[] = [];
+  let isHeard = sound && tokens.length > 1;
+  for (let at = 0; at < tokens.length; ) {
+    const [start, pair] = pairAt(tokens, at);
+    exact.push({ at: start, term: pair ?? singleTerm(tokens[start] as Token) });
+    const left = readingsOf(tokens[start]);
+    const right = readingsOf(tokens[start + 1]);
+    if (pair === null || left.length === 0 || right.length === 0) isHeard = false;
+    else if (isHeard) steps.push({ at: start, left, right, places: placesOfPair(left, right) });
+    at = start + (pair === null ? 1 : 2);
+  }
+  return { phrase, exact, sound: isHeard ? steps : null };
+}
+
+/** The pair that begins at a token, or ends with it where that is the last character; null: the token alone. */
+function pairAt(tokens: readonly Token[], at: number): [start: number, pair: Term | null] {
+  const token = tokens[at] as Token;
+  const next = tokens[at + 1];
+  const ahead = next === undefined ? null : pairTerm(token, next);
+  if (ahead !== null) return [at, ahead];
+  const last = tokens[at - 1];
+  const back = last === undefined ? null : pairTerm(last, token);
+  return back === null ? [at, null] : [at - 1, back];
+}
+
+const readingsOf = (token: Token | undefined): readonly number[] => (typeof token === "number" ? readings(token) : []);
+
+function placesOfPair(left: readonly number[], right: readonly number[]): number[] {
+  const rights = new Set(right.flatMap(placesOfReading));
+  return [...new Set(left.flatMap(placesOfReading))].flatMap((one) => [...rights].map((other) => placeOfSounds(one, other)));
+}
+
+/** All shards that the plans need of a block of this many bits. */
+export function shardsOf(plans: readonly PhrasePlan[], bits: number): Set<number> {
+  const shards = new Set<number>();
+  for (const { exact, sound } of plans) {
+    for (const { term } of exact) shards.add(shardOf(placeOfTerm(term), bits));
+    for (const { places } of sound ?? []) for (const place of places) shards.add(shardOf(place, bits));
+  }
+  return shards;
+}
+
+/** Where the phrase is in a block. */
+export function findInBlock({ phrase, exact, sound }: PhrasePlan, bits: number, shard: (number: number) => Shard | null): Occurrences {
+  const written = together(exact.map(({ at, term }) => [at, shard(shardOf(placeOfTerm(term), bits))?.find(term) ?? NOWHERE] as const));
+  const all = sound === null ? written : together(sound.map((step) => [step.at, soundPlaces(step, bits, shard)] as const));
+  return ofSide(all, sound === null ? null : written, phrase);
+}
+
+/** All pairs that sound like the step. */
+function soundPlaces({ left, right, places }: SoundStep, bits: number, shard: (number: number) => Shard | null): Places {
+  const found: Places[] = [];
+  for (const number of new Set(places.map((place) => shardOf(place, bits)))) {
+    const opened = shard(number);
+    opened?.terms.forEach((term, i) => {
+      const units = unitsOfTerm(term);
+      if (units && overlaps(readings(units[0]), left) && overlaps(readings(units[1]), right)) found.push(opened.places(i));
+    });
+  }
+  return merged(found);
+}
+
+const overlaps = (a: readonly number[], b: readonly number[]): boolean => a.some((one) => b.includes(one));
+
+/** Several lists as one, in order. */
+function merged(lists: readonly Places[]): Places {
+  if (lists.length === 1) return lists[0] as Places;
+  const all = lists.flatMap(({ keys, sides }) => Array.from(keys, (key, i) => [key, sides[i] as number] as const));
+  all.sort((a, b) => a[0] - b[0]);
+  return { keys: Float64Array.from(all, ([key]) => key), sides: Uint32Array.from(all, ([, side]) => side) };
+}
+
+/** Where all parts stand as far from each other as in the phrase; the keys are of its first token. */
+function together(parts: readonly (readonly [at: number, places: Places])[]): Places {
+  const [first, ...others] = [...parts].sort((a, b) => a[1].keys.length - b[1].keys.length) as [
+    readonly [number, Places],
+    ...(readonly [number, Places])[],
+  ];
+  let keys = first[1].keys.map((key) => key - first[0]);
+  let { sides } = first[1];
+  for (const [at, { keys: other }] of others) {
+    let length = 0;
+    let next = 0;
+    const keptKeys = new Float64Array(keys.length);
+    const keptSides = new Uint32Array(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const wanted = (keys[i] as number) + at;
+      next = seek(other, next, wanted);
+      if (other[next] !== wanted) continue;
+      keptKeys[length] = keys[i] as number;
+      keptSides[length++] = sides[i] as number;
+    }
+    keys = keptKeys.subarray(0, length);
+    sides = keptSides.subarray(0, length);
+  }
+  return { keys, sides };
+}
+
+/** The first index from `from` on whose value is at least the limit: by doubling steps, as the other list is the longer one. */
+function seek(list: Float64Array, from: number, limit: number): number {
+  let step = 1;
+  let low = from;
+  while (low + step < list.length && (list[low + step] as number) < limit) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(low + step, list.length);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as number) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Only what the phrase's side said; what is not among `written` only sounds so. */
+function ofSide({ keys, sides }: Places, written: Places | null, { role }: Phrase): Occurrences {
+  const side = role === null ? null : SIDE_OF[role];
+  const exactKeys = written && new Set(written.keys);
+  const kept: number[] = [];
+  for (let i = 0; i < keys.length; i++) if (side === null || (sides[i] as number) % 3 === side) kept.push(i);
+  return {
+    keys: Float64Array.from(kept, (i) => keys[i] as number),
+    sides: Uint32Array.from(kept, (i) => sides[i] as number),
+    exact: Uint8Array.from(kept, (i) => (exactKeys === null || exactKeys.has(keys[i] as number) ? 1 : 0)),
+  };
+}
+
+/** The phrase as it would stand in a folded text: what doesn't hold it need not be looked at. */
+export function foldedPhrase({ tokens }: Phrase): string {
+  return tokens
+    .map((token, i) => {
+      if (typeof token === "number") return String.fromCharCode(token);
+      return i > 0 && typeof tokens[i - 1] === "string" ? ` ${token}` : token;
+    })
+    .join("");
+}
+
+/** Where the phrase is in calls whose words are at hand, in the order given. */
+export function findInCalls(
+  plan: PhrasePlan,
+  calls: readonly { readonly folded: string; readonly tokens: () => CallTokens }[],
+): Occurrences {
+  const { phrase, sound } = plan;
+  const wanted = phrase.tokens;
+  const text = foldedPhrase(phrase);
+  const heard = sound === null ? null : wanted.map((token) => readingsOf(token));
+  const side = phrase.role === null ? null : SIDE_OF[phrase.role];
+  const keys: number[] = [];
+  const sides: number[] = [];
+  const exact: number[] = [];
+  calls.forEach(({ folded, tokens: read }, call) => {
+    if (heard === null && !folded.includes(text)) return;
+    const { tokens, sides: spoken } = read();
+    for (let at = 0; at + wanted.length <= tokens.length && at < CALL_SPAN; at++) {
+      if (side !== null && (spoken[at] as number) % 3 !== side) continue;
+      const isWritten = wanted.every((token, i) => tokens[at + i] === token);
+      const isHeard = !isWritten && heard?.every((own, i) => overlaps(readingsOf(tokens[at + i] ?? undefined), own));
+      if (!isWritten && !isHeard) continue;
+      keys.push(call * CALL_SPAN + at);
+      sides.push(spoken[at] as number);
+      exact.push(isWritten ? 1 : 0);
+    }
+  });
+  return { keys: Float64Array.from(keys), sides: Uint32Array.from(sides), exact: Uint8Array.from(exact) };
+}

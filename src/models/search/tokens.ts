@@ -1,0 +1,130 @@
+import { isLetter, SPACE } from "../../pipeline/text/normalise.ts";
+import { soundClasses } from "../../pipeline/text/pinyin.ts";
+
+/** One Chinese character, digit or sign (a number: its UTF-16 unit), or a word of a spaced script. */
+export type Token = number | string;
+
+/** Where a token lies in its folded text, in UTF-16 units. */
+export interface TokenPlace {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Calls back for each token of a folded text (see `normalise`). */
+export function eachToken(folded: string, visit: (token: Token, start: number, end: number) => void): void {
+  for (let at = 0; at < folded.length; ) {
+    const unit = folded.charCodeAt(at);
+    if (unit === SPACE) {
+      at++;
+      continue;
+    }
+    let end = at + 1;
+    if (isLetter(unit)) {
+      while (end < folded.length && folded.charCodeAt(end) !== SPACE && isLetter(folded.charCodeAt(end))) end++;
+      visit(folded.slice(at, end), at, end);
+    } else visit(unit, at, end);
+    at = end;
+  }
+}
+
+export function tokensOf(folded: string): Token[] {
+  const tokens: Token[] = [];
+  eachToken(folded, (token) => tokens.push(token));
+  return tokens;
+}
+
+/** Places of all tokens, for marks and times. */
+export function tokenPlaces(folded: string): TokenPlace[] {
+  const places: TokenPlace[] = [];
+  eachToken(folded, (_token, start, end) => places.push({ start, end }));
+  return places;
+}
+
+/** A term of the index: one token, or two characters side by side. Below 2^32. */
+export type Term = number;
+
+/**
+ * The term of one token. A character is its unit; a word is a hash between those and the pairs of CJK units, which no character reaches (30 bits: what is
+ * shown is compared with the text all the same).
+ */
+export function singleTerm(token: Token): Term {
+  return typeof token === "number" ? token : 0x400000 + (hashText(token) % 0x2d000000);
+}
+
+/** The term of two characters side by side; null where one of them is a word. */
+export function pairTerm(left: Token, right: Token): Term | null {
+  return typeof left === "number" && typeof right === "number" ? left * 0x10000 + right : null;
+}
+
+/** The characters of a term: [left, right], [0, single], or null for a word. */
+export function unitsOfTerm(term: Term): readonly [left: number, right: number] | null {
+  const left = Math.floor(term / 0x10000);
+  if (left >= 0x40 && left < 0x2e80) return null;
+  return [left, term % 0x10000];
+}
+
+/**
+ * Where a term lies: 32 bits, of which the shards of a block take the first ones. Made of how its characters sound (their most common reading), so that all
+ * that sounds the same lies together and is found by one look.
+ */
+export function placeOfTerm(term: Term): number {
+  const units = unitsOfTerm(term);
+  if (units === null) return mix(term, 0x9e37);
+  return mix(soundOf(units[0]), soundOf(units[1]));
+}
+
+/** Where the pair lies whose characters sound so; see `readingsOf` of the query side. */
+export function placeOfSounds(left: number, right: number): number {
+  return mix(left, right);
+}
+
+/** A class of sound (its most common reading), or the unit itself, beyond all classes. */
+export function soundOf(unit: number): number {
+  const { at, classes } = soundClasses(0);
+  const start = at[unit] as number;
+  return start === 0 ? unit + 1024 : (classes[start + 1] as number);
+}
+
+/** All readings of a unit as classes. */
+export function readings(unit: number): readonly number[] {
+  const { at, classes } = soundClasses(0);
+  const start = at[unit] as number;
+  return start === 0 ? [] : [...classes.subarray(start + 1, start + 1 + (classes[start] as number))];
+}
+
+let siblings: ReadonlyMap<number, readonly number[]> | undefined;
+
+/** The classes under which characters lie that can be read so: 乐 is read le and lies under its most common reading. */
+export function placesOfReading(reading: number): readonly number[] {
+  if (!siblings) {
+    const { at, classes } = soundClasses(0);
+    const found = new Map<number, Set<number>>();
+    for (let unit = 0; unit < 0x10000; unit++) {
+      const start = at[unit] as number;
+      if (start === 0) continue;
+      const first = classes[start + 1] as number;
+      for (let i = start + 1; i <= start + (classes[start] as number); i++) {
+        const reading = classes[i] as number;
+        const set = found.get(reading) ?? new Set();
+        found.set(reading, set.add(first));
+      }
+    }
+    siblings = new Map([...found].map(([key, set]) => [key, [...set]]));
+  }
+  return siblings.get(reading) ?? [];
+}
+
+/** FNV-1a over UTF-16 units, then mixed. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return mix(hash >>> 0, text.length);
+}
+
+/** Two numbers spread over 32 bits (the finaliser of MurmurHash3). */
+function mix(a: number, b: number): number {
+  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 0x7f4a7c15, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
