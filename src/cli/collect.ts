@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { CallsiftError } from "../pipeline/errors.ts";
+import { isRecordingName, isRecordingOf, META_ENDING as META } from "../pipeline/recording-names.ts";
 
 /** One call to screen: a recording, or a metadata file that names the two legs of one. */
 export interface CallFile {
@@ -10,11 +11,6 @@ export interface CallFile {
   /** The path is a `…meta.json` whose `legs` are the recording. */
   readonly legsOnly: boolean;
 }
-
-/** What a folder's files are taken for; a recording named on the command line may have any name. */
-const RECORDING =
-  /\.(wav|wave|w64|rf64|mp3|mp2|m4a|mp4|m4v|mov|3gp|aac|ogg|oga|opus|flac|amr|awb|gsm|wma|asf|webm|mka|mkv|aif|aiff|au|snd|caf|g722|vox|ul|al|raw|pcm)$/i;
-const META = ".meta.json";
 
 /**
  * The calls behind the arguments: files as they are, folders with all recordings below them, sorted by name.
@@ -48,7 +44,7 @@ async function collectFolder(folder: Buffer, prefix: string): Promise<CallFile[]
     if (name.startsWith(".")) continue;
     const path = Buffer.concat([folder, Buffer.from("/"), entry.name]);
     if (entry.isDirectory()) calls.push(...(await collectFolder(path, `${prefix}${name}/`)));
-    else if (RECORDING.test(name)) calls.push({ name: prefix + name, path, legsOnly: false });
+    else if (isRecordingName(name)) calls.push({ name: prefix + name, path, legsOnly: false });
     else if (name.endsWith(META) && ![...names].some((other) => isRecordingOf(other, name))) {
       const named = await legsNamedIn(path);
       if (!named) continue;
@@ -57,13 +53,6 @@ async function collectFolder(folder: Buffer, prefix: string): Promise<CallFile[]
     }
   }
   return calls.filter(({ name, legsOnly }) => legsOnly || !legs.has(name));
-}
-
-function isRecordingOf(file: string, metaName: string): boolean {
-  const stem = metaName.slice(0, -META.length);
-  const ending = file.slice(stem.length);
-  // `call.wav` is the recording of `call.meta.json`; `call.agent.wav` may be a leg of it.
-  return file.startsWith(stem) && ending.lastIndexOf(".") === 0 && RECORDING.test(ending);
 }
 
 /** Only to keep the legs of a call from being screened a second time on their own; faults are named when the call is read. */
