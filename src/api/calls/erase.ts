@@ -1,3 +1,5 @@
+import type { RecordingFiles } from "../../models/recording-files.ts";
+import { CallsiftError } from "../../pipeline/errors.ts";
 import { derivedFiles } from "../audio/derived.ts";
 import type { ApiDeps } from "../deps.ts";
 
@@ -9,7 +11,7 @@ export async function eraseCall(id: string, deps: Pick<ApiDeps, "models" | "file
   const { models, files } = deps;
   const source = await models.calls.source(id);
   const keys = source ? Object.values(source.recording) : [];
-  for (const key of keys) await files.remove(key);
+  for (const key of keys) await removeFile(files, key);
   const remove = async (): Promise<void> => {
     await models.transcripts.removeCall(id);
     await models.screenings.removeCall(id);
@@ -19,4 +21,13 @@ export async function eraseCall(id: string, deps: Pick<ApiDeps, "models" | "file
   await remove();
   await models.calls.bury(id);
   await remove();
+}
+
+/** What is gone already is what was wanted. */
+async function removeFile(files: RecordingFiles, key: string): Promise<void> {
+  try {
+    await files.remove(key);
+  } catch (error) {
+    if (!(error instanceof CallsiftError && error.code === "recording/gone")) throw error;
+  }
 }

@@ -176,6 +176,8 @@ export const Score = Type.Unsafe<WholeScore>(
         reason: Optional(Text),
       }),
     ),
+    groups: Optional(Type.Array(Type.Object({ group: Text, points: Type.Number(), max: Type.Number() }))),
+    outcomes: Optional(StringRecord),
   }),
 );
 
