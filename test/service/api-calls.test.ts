@@ -111,12 +111,14 @@ describe.skipIf(TEST_SERVER === null)("calls", () => {
       const { body } = await get("/api/calls?limit=1");
       const cursor = encodeURIComponent(String(body.nextCursor));
       const leader = await api.as("leader", { team: "A" });
+      const colleague = await api.as("supervisor");
       for (const [path, person] of [
         ["cursor=nonsense", supervisor],
         [`cursor=${"A".repeat(3000)}`, supervisor],
         [`sort=score&cursor=${cursor}`, supervisor],
         [`team=A&cursor=${cursor}`, supervisor],
         [`cursor=${cursor}`, leader],
+        [`cursor=${cursor}`, colleague],
       ] as const)
         expect(await get(`/api/calls?limit=1&${path}`, person), path).toMatchObject({ status: 400, body: { code: "request/invalid" } });
     });

@@ -49,7 +49,8 @@ export const auditRoutes: ApiRoutes = (app, { models, config }) => {
         ...(from && { from }),
         ...(to && { to }),
       };
-      const found = await models.audit.list(callerOf(request).user.tenant, filter, { limit, ...(cursor !== undefined && { cursor }) });
+      const { id: owner, tenant } = callerOf(request).user;
+      const found = await models.audit.list(tenant, filter, { limit, owner, ...(cursor !== undefined && { cursor }) });
       return { items: [...found.items], nextCursor: found.nextCursor };
     },
   );

@@ -54,8 +54,9 @@ export const callRoutes: ApiRoutes = (app, deps) => {
     },
     async (request) => {
       const { limit = 50, cursor, sort = "-startedAt", ...query } = request.query;
+      const { scope, user } = callerOf(request);
       const filter = readFilter(query, config.timeZone);
-      const found = await models.calls.list(callerOf(request).scope, filter, { limit, sort, ...(cursor !== undefined && { cursor }) });
+      const found = await models.calls.list(scope, filter, { limit, sort, owner: user.id, ...(cursor !== undefined && { cursor }) });
       return { items: found.items.map(callItem), nextCursor: found.nextCursor };
     },
   );

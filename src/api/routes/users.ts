@@ -19,10 +19,8 @@ export const userRoutes: ApiRoutes = (app, { models }) => {
     { config: { access }, schema: { summary: "Users", tags: ["people"], querystring: strict(PageQuery), response: { 200: page(User) } } },
     async (request) => {
       const { limit = 50, cursor } = request.query;
-      const { items, nextCursor } = await models.users.list(callerOf(request).user.tenant, {
-        limit,
-        ...(cursor !== undefined && { cursor }),
-      });
+      const { id: owner, tenant } = callerOf(request).user;
+      const { items, nextCursor } = await models.users.list(tenant, { limit, owner, ...(cursor !== undefined && { cursor }) });
       return { items: [...items], nextCursor };
     },
   );
