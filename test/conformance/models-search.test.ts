@@ -40,7 +40,8 @@ describe.skipIf(TEST_SERVERS.length === 0)("search (skipped where there is no Mo
     beforeAll(async () => {
       database = await server.open();
       connection = await mongoose.createConnection(database.uri).asPromise();
-      index = createSearchIndex(connection);
+      // Small blocks, so that few calls make some of every size.
+      index = createSearchIndex(connection, { calls: 8, fan: 4 });
       store = createSearchStore(connection);
       for (const model of Object.values(connection.models)) await model.createIndexes();
     });
@@ -158,7 +159,7 @@ describe.skipIf(TEST_SERVERS.length === 0)("search (skipped where there is no Mo
         seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
         return Math.floor((seed / 2 ** 31) * below);
       };
-      const all = Array.from({ length: 1240 }, (_, i) => {
+      const all = Array.from({ length: 200 }, (_, i) => {
         const lines = Array.from(
           { length: 2 },
           (_, k) => `${"ac"[k]}:${Array.from({ length: 6 }, () => letters[random(letters.length)]).join("")}`,
@@ -169,8 +170,8 @@ describe.skipIf(TEST_SERVERS.length === 0)("search (skipped where there is no Mo
         await Promise.all(all.slice(at, at + 40).map(({ id, utterances, ...facts }) => add(id, utterances, { tenant, ...facts })));
       await index.maintain();
       const set = await connection.collection<{ _id: string; blocks: { level: number }[] }>("searchSets").findOne({ _id: tenant });
-      expect(new Set(set?.blocks.map(({ level }) => level))).toEqual(new Set([0, 1]));
-      expect(await connection.collection("searchWords").countDocuments({ tenant, fresh: 1 })).toBeLessThan(64);
+      expect(new Set(set?.blocks.map(({ level }) => level))).toEqual(new Set([0, 1, 2]));
+      expect(await connection.collection("searchWords").countDocuments({ tenant, fresh: 1 })).toBeLessThan(8);
 
       const check = async (phrase: string, agentId?: string) => {
         const expected = all

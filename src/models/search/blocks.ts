@@ -4,12 +4,12 @@ import { type BlockLease, withBlockLease } from "./block-lease.ts";
 import { postCall } from "./call-words.ts";
 import {
   type BlockDocument,
+  type BlockSizes,
   bitsOf,
-  FAN,
-  LEVELS,
   type SearchModels,
   type ShardDocument,
   shardId,
+  TOP_LEVEL,
   toBytes,
   type WordsDocument,
 } from "./documents.ts";
@@ -32,31 +32,30 @@ interface Member {
 /**
  * Brings fresh calls into blocks, and blocks into larger ones, as far as there are enough of them; one process of a tenant at a time, the others go on.
  *
- * @param levels how far up; the highest level takes half a minute for each 16,384 calls
+ * @param top the highest level that blocks are made of; the last one takes long
  */
-export async function maintainBlocks(models: SearchModels, tenant: string, levels: number = LEVELS.length): Promise<void> {
-  if (!(await isDue(models, tenant, levels))) return;
+export async function maintainBlocks(models: SearchModels, tenant: string, sizes: BlockSizes, top: number = TOP_LEVEL): Promise<void> {
+  if (!(await isDue(models, tenant, sizes, top))) return;
   await withBlockLease(models, tenant, 0, async (lease) => {
-    while (await takeFresh(models, tenant, lease)) await lease.renew();
-    for (let level = 0; level + 1 < levels; level++) while (await mergeLevel(models, tenant, level, lease)) await lease.renew();
+    while (await takeFresh(models, tenant, sizes.calls, lease)) await lease.renew();
+    for (let level = 0; level < top; level++) while (await mergeLevel(models, tenant, level, sizes.fan, lease)) await lease.renew();
     await emptyTrash(models, lease);
   });
 }
 
-async function isDue({ words, sets }: SearchModels, tenant: string, levels: number): Promise<boolean> {
-  const fresh = await words.find({ tenant, fresh: 1 }, { _id: 1 }, SAFE).limit(LEVELS[0].calls).lean();
-  if (fresh.length === LEVELS[0].calls) return true;
+async function isDue({ words, sets }: SearchModels, tenant: string, { calls, fan }: BlockSizes, top: number): Promise<boolean> {
+  const fresh = await words.find({ tenant, fresh: 1 }, { _id: 1 }, SAFE).limit(calls).lean();
+  if (fresh.length === calls) return true;
   const set = await sets.findOne({ _id: tenant }, { blocks: 1, trash: 1 }, SAFE).lean();
-  const isFull = (level: number): boolean => (set?.blocks.filter((block) => block.level === level).length ?? 0) >= FAN;
-  return Array.from({ length: levels - 1 }, (_, level) => level).some(isFull) || (set?.trash.some(isRotten) ?? false);
+  const isFull = (level: number): boolean => (set?.blocks.filter((block) => block.level === level).length ?? 0) >= fan;
+  return Array.from({ length: top }, (_, level) => level).some(isFull) || (set?.trash.some(isRotten) ?? false);
 }
 
 const isRotten = ({ at }: { readonly at: Date }): boolean => at.getTime() < Date.now() - TRASH_MS;
 
 /** Makes a block of the oldest fresh calls; false where there are too few. */
-async function takeFresh(models: SearchModels, tenant: string, lease: BlockLease): Promise<boolean> {
+async function takeFresh(models: SearchModels, tenant: string, size: number, lease: BlockLease): Promise<boolean> {
   const { words, blocks, shards } = models;
-  const size = LEVELS[0].calls;
   const fields = { folded: 1, roles: 1, startedAt: 1, agentId: 1, team: 1, hash: 1, block: 1 } as const;
   const found = await words.find({ tenant, fresh: 1 }, fields, SAFE).sort({ _id: 1 }).limit(size).lean<WordsDocument[]>();
   // Of a process that died between putting its block in force and saying so of the calls.
@@ -111,11 +110,11 @@ async function settle({ words }: SearchModels, ids: readonly string[]): Promise<
   await words.updateMany({ _id: op({ $in: [...ids] }) }, { $unset: { fresh: 1 } }, SAFE);
 }
 
-/** Makes one block of sixteen of a level; false where there are not so many. */
-async function mergeLevel(models: SearchModels, tenant: string, level: number, lease: BlockLease): Promise<boolean> {
+/** Makes one block of as many of a level as `fan` says; false where there are not so many. */
+async function mergeLevel(models: SearchModels, tenant: string, level: number, fan: number, lease: BlockLease): Promise<boolean> {
   const { blocks, shards } = models;
-  const entries = lease.set.blocks.filter((block) => block.level === level).slice(0, FAN);
-  if (entries.length < FAN) return false;
+  const entries = lease.set.blocks.filter((block) => block.level === level).slice(0, fan);
+  if (entries.length < fan) return false;
   const headers = await readHeaders(
     models,
     entries.map(({ id }) => id),

@@ -150,14 +150,21 @@ export function toBytes(value: Bytes): Uint8Array {
   return value instanceof Uint8Array ? value : value.buffer;
 }
 
-/** Block sizes: calls of a block by level, and how many shards it has (as bits). Sixteen blocks of a level become one of the next. */
-export const LEVELS = [
-  { calls: 64, bits: 6 },
-  { calls: 1024, bits: 10 },
-  { calls: 16_384, bits: 14 },
-] as const;
-export const FAN = 16;
+/** How many shards a block of each level has, as bits: with the sizes below, about one a call. */
+const BITS = [6, 10, 14] as const;
+export const TOP_LEVEL = BITS.length - 1;
 
-export const bitsOf = (level: number): number => (LEVELS[level] as (typeof LEVELS)[number]).bits;
+/** How large blocks are. */
+export interface BlockSizes {
+  /** Calls that become a block of the lowest level. */
+  readonly calls: number;
+  /** Blocks of a level that become one of the next. */
+  readonly fan: number;
+}
+
+/** Blocks of 64, 1,024 and 16,384 calls. */
+export const BLOCK_SIZES: BlockSizes = { calls: 64, fan: 16 };
+
+export const bitsOf = (level: number): number => BITS[level] as number;
 
 export const shardId = (block: string, shard: number): string => `${block}/${shard.toString(16).padStart(4, "0")}`;

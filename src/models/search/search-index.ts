@@ -6,7 +6,7 @@ import { callModel } from "../calls-document.ts";
 import { isDuplicate, SAFE } from "../model-of.ts";
 import { maintainBlocks, purgeCall } from "./blocks.ts";
 import { callWordsOf } from "./call-words.ts";
-import { LEVELS, searchModels, type WordsDocument } from "./documents.ts";
+import { BLOCK_SIZES, type BlockSizes, searchModels, TOP_LEVEL, type WordsDocument } from "./documents.ts";
 
 /** What of a call the search filters and sorts by without asking the calls themselves: none of it ever changes. */
 export interface SearchFacts {
@@ -29,9 +29,9 @@ export interface SearchIndex {
 /** Every so many calls it is asked whether there are enough for a block. */
 const LOOK_EVERY = 8;
 /** What a call that is being saved waits for; the highest level is left to `maintain`. */
-const LEVELS_AT_ONCE = LEVELS.length - 1;
+const TOP_AT_ONCE = TOP_LEVEL - 1;
 
-export function createSearchIndex(connection: Connection): SearchIndex {
+export function createSearchIndex(connection: Connection, sizes: BlockSizes = BLOCK_SIZES): SearchIndex {
   const models = searchModels(connection);
   const { words, sets } = models;
   const calls = callModel(connection);
@@ -72,7 +72,7 @@ export function createSearchIndex(connection: Connection): SearchIndex {
         if (!isDuplicate(error)) throw error;
       }
     }
-    if (++saved % LOOK_EVERY === 0) await maintainBlocks(models, tenant, LEVELS_AT_ONCE);
+    if (++saved % LOOK_EVERY === 0) await maintainBlocks(models, tenant, sizes, TOP_AT_ONCE);
   };
 
   return {
@@ -90,7 +90,7 @@ export function createSearchIndex(connection: Connection): SearchIndex {
 
     async maintain() {
       const tenants = await sets.find({}, { _id: 1 }, SAFE).lean<{ _id: string }[]>();
-      for (const { _id } of tenants) await maintainBlocks(models, _id);
+      for (const { _id } of tenants) await maintainBlocks(models, _id, sizes);
     },
   };
 }
