@@ -19,7 +19,7 @@ import { rateOf } from "./asr/error-rate.ts";
 import { type HeardClip, hearClips, rates } from "./asr/hear.ts";
 import { hearNonSpeech } from "./asr/no-speech.ts";
 import { measureOverhead } from "./asr/overhead.ts";
-import { fixtureCalls, rulesFromSound } from "./asr/rules.ts";
+import { fixtureCalls, rulesFromSound, rulesRows } from "./asr/rules.ts";
 import { type Labelled, placedPieces, readClips, readSentences, singleSentences } from "./asr/sentences.ts";
 import { measureSpeed, tenSecondPieces } from "./asr/speed.ts";
 import { quantile, startErrors } from "./asr/times.ts";
@@ -243,33 +243,7 @@ async function otherLines(recogniser: Recogniser): Promise<void> {
 async function rules(recogniser: Recogniser, name: string, generated: readonly GeneratedCall[]): Promise<void> {
   const outcome = await rulesFromSound(recogniser, generated, (call) => console.error(`  ${call}`));
   const { found, missed, invented, sidesWrong, sidesUnknown } = outcome;
-  const events = found.length + missed.length;
-  const share = found.length / events;
-  const silent = missed.filter(({ notAssessed }) => notAssessed === null);
-  const counting = invented.filter(({ finding }) => finding.counts);
-  const offs = found.flatMap(({ offMs }) => (offMs === null ? [] : [Math.abs(offMs)]));
-  rows.push(
-    {
-      what: `events of rules that read words, from sound alone, ${outcome.calls} ${name}`,
-      measured: `${found.length} of ${events} found (${percent(share)}), ${found.filter(({ finding }) => !finding.counts).length} of them without counting`,
-      bar: ">= 85.0 %",
-      met: share >= 0.85,
-    },
-    { what: "  missed and not said so", measured: String(silent.length), bar: "0", met: silent.length === 0 },
-    {
-      what: "  invented, and of those that count",
-      measured: `${invented.length}, ${counting.length}`,
-      bar: "<= 1, 0",
-      met: invented.length <= 1 && counting.length === 0,
-    },
-    {
-      what: "  start of what was found, off",
-      measured: `median ${quantile(offs, 0.5)} ms, p95 ${quantile(offs, 0.95)} ms`,
-      bar: "",
-      met: null,
-    },
-    { what: "  agent's side", measured: `wrong in ${sidesWrong.length}, unknown in ${sidesUnknown.length}`, bar: "", met: null },
-  );
+  rows.push(...rulesRows(outcome, name));
   for (const { call, event, notAssessed, around } of missed)
     console.log(
       `${call}: missed ${event.rule} at ${event.startMs ?? "the whole call"}${notAssessed ? ` (not assessed: ${notAssessed})` : ""}\n    ${around}`,

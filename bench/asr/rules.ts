@@ -11,6 +11,8 @@ import type { Screening } from "../../src/pipeline/screening.ts";
 import { screen } from "../../src/pipeline/stages.ts";
 import type { Finding, Span } from "../../src/pipeline/types.ts";
 import { openVoices } from "../../src/pipeline/voices/open.ts";
+import type { Row } from "../report.ts";
+import { quantile } from "./times.ts";
 
 type Expected = Truth["expected"][number];
 
@@ -87,6 +89,37 @@ export async function rulesFromSound(
     outcome.invented.push(...held.invented);
   }
   return outcome;
+}
+
+/** The outcome as rows of a report. @param name of the calls */
+export function rulesRows({ calls, found, missed, invented, sidesWrong, sidesUnknown }: RulesOutcome, name: string): Row[] {
+  const events = found.length + missed.length;
+  const share = found.length / events;
+  const silent = missed.filter(({ notAssessed }) => notAssessed === null);
+  const counting = invented.filter(({ finding }) => finding.counts);
+  const offs = found.flatMap(({ offMs }) => (offMs === null ? [] : [Math.abs(offMs)]));
+  return [
+    {
+      what: `events of rules that read words, from sound alone, ${calls} ${name}`,
+      measured: `${found.length} of ${events} found (${(100 * share).toFixed(1)} %), ${found.filter(({ finding }) => !finding.counts).length} of them without counting`,
+      bar: ">= 85.0 %",
+      met: share >= 0.85,
+    },
+    { what: "  missed and not said so", measured: String(silent.length), bar: "0", met: silent.length === 0 },
+    {
+      what: "  invented, and of those that count",
+      measured: `${invented.length}, ${counting.length}`,
+      bar: "<= 1, 0",
+      met: invented.length <= 1 && counting.length === 0,
+    },
+    {
+      what: "  start of what was found, off",
+      measured: `median ${quantile(offs, 0.5)} ms, p95 ${quantile(offs, 0.95)} ms`,
+      bar: "",
+      met: null,
+    },
+    { what: "  agent's side", measured: `wrong in ${sidesWrong.length}, unknown in ${sidesUnknown.length}`, bar: "", met: null },
+  ];
 }
 
 function sourceOf({ name, recording }: GeneratedCall, legs: { agent: string; customer: string } | undefined) {
