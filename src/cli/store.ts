@@ -59,11 +59,17 @@ export interface StoreDumpOptions {
   readonly data?: string;
 }
 
+/**
+ * The search's collections, each before those that it points to: a call's words say whether it is in a block, a tenant's set which blocks are in force, a
+ * block which shards it has. All others may be read by name: `calls` comes before what is stored of a call.
+ */
+const SEARCH = ["searchWords", "searchSets", "searchBlocks", "searchShards"] as const;
+
 /** `callsift store export`: every document, into a folder or one archive. */
 export async function storeExportCommand(path: string, options: StoreDumpOptions, terminal: Terminal): Promise<number> {
   return await withUri(options, terminal, async (uri, signal) => {
     const { exportDatabase } = await import("../store/export.ts");
-    const { collections } = await ofStore(exportDatabase(path, { uri, signal, onProgress: tell(terminal) }));
+    const { collections } = await ofStore(exportDatabase(path, { uri, signal, last: SEARCH, onProgress: tell(terminal) }));
     terminal.stdout.write(`${countOf(collections)} written to ${path}\n`);
   });
 }

@@ -19,6 +19,11 @@ export interface DumpOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ExportOptions extends DumpOptions {
+  /** Collections that are read last, in this order: what is written while an export runs is whole in it where what is pointed to is read after what points to it. */
+  readonly last?: readonly string[] | undefined;
+}
+
 /** One archive, or a folder of files. */
 export const isArchive = (path: string): boolean => /\.(?:tgz|tar\.gz|tar)$/i.test(path);
 
@@ -28,7 +33,7 @@ export const isArchive = (path: string): boolean => /\.(?:tgz|tar\.gz|tar)$/i.te
  *
  * @throws LocalDatabaseError `in-use` where the place is taken, `unreachable`, `damaged` where a document cannot be told in Extended JSON, `aborted`
  */
-export async function exportDatabase(path: string, options: DumpOptions): Promise<Manifest> {
+export async function exportDatabase(path: string, options: ExportOptions): Promise<Manifest> {
   const place = resolve(path);
   if (await isTaken(place))
     throw new LocalDatabaseError("in-use", `${place}: expected no such file, or an empty folder, got one with something in it`);
@@ -79,13 +84,9 @@ async function isTaken(place: string): Promise<boolean> {
   return found !== null && (!found.isDirectory() || isArchive(place) || (await readdir(place)).length > 0);
 }
 
-async function dump(database: Db, client: MongoClient, folder: string, options: DumpOptions): Promise<Manifest> {
+async function dump(database: Db, client: MongoClient, folder: string, options: ExportOptions): Promise<Manifest> {
   const collections: DumpedCollection[] = [];
-  const names = (await database.listCollections({ type: "collection" }, { nameOnly: true }).toArray()).map(({ name }) => name);
-  for (const [i, name] of names
-    .filter((one) => !one.startsWith("system."))
-    .sort()
-    .entries()) {
+  for (const [i, name] of (await namesOf(database, options.last ?? [])).entries()) {
     // The name is in the manifest; the file's is one that every file system takes.
     const file = `${String(i).padStart(3, "0")}-${name.replace(/[^\w-]/g, "_")}.ndjson`;
     const dumped = await dumpCollection(database.collection(name), join(folder, file), options);
@@ -95,6 +96,12 @@ async function dump(database: Db, client: MongoClient, folder: string, options: 
   const manifest: Manifest = { format: FORMAT, createdAt: new Date().toISOString(), server: await versionOf(client), collections };
   await writeDurably(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 1)}\n`);
   return manifest;
+}
+
+async function namesOf(database: Db, last: readonly string[]): Promise<string[]> {
+  const names = (await database.listCollections({ type: "collection" }, { nameOnly: true }).toArray()).map(({ name }) => name);
+  const first = names.filter((name) => !name.startsWith("system.") && !last.includes(name));
+  return [...first.sort(), ...last.filter((name) => names.includes(name))];
 }
 
 async function dumpCollection(

@@ -73,6 +73,16 @@ describe.skipIf(TEST_SERVERS.length === 0).each([...TEST_SERVERS])("export and i
     expect(await readdir(folder)).toEqual([name]);
   });
 
+  it("reads what is pointed to after what points to it", async () => {
+    await using from = await filled();
+    const { collections } = await exportDatabase(join(folder, "backup"), { uri: from.uri, last: ["not there", "nothing", "calls"] });
+    expect(collections.map(({ name, file }) => [name, file])).toEqual([
+      ["odd/name 通话", "000-odd_name___.ndjson"],
+      ["nothing", "001-nothing.ndjson"],
+      ["calls", "002-calls.ndjson"],
+    ]);
+  });
+
   it("refuses a place that is taken, and a database that is not empty", async () => {
     await using from = await filled();
     const path = join(folder, "backup");
