@@ -43,7 +43,7 @@ export const ruleRoutes: ApiRoutes = (app, { models }) => {
       },
     },
     async (request, reply) => {
-      const { rules, language } = readNewRules(request.body);
+      const { rules, language } = await readNewRules(request.body);
       const { user } = callerOf(request);
       const items = [];
       for (const rule of rules) {
