@@ -34,7 +34,7 @@ async function upload(
   );
   form.set("metadata", JSON.stringify({ callId: name, agentId: "1024", team: "A" }));
   const answer = await client.send("POST", "/api/calls", form);
-  return { status: answer.status, ...((await answer.json()) as { id: string; duplicate: boolean }) };
+  return { ...((await answer.json()) as { id: string; duplicate: boolean }), status: answer.status };
 }
 
 const scored = (client: Client, id: string): Promise<CallDetail> =>
