@@ -132,7 +132,7 @@ export function createSearchStore(connection: Connection): SearchStore {
       const passed = await passing(matches, scope, filter);
       const total = passed.reduce((sum, { marks }) => sum + countUtterances(marks), 0);
       // Of the call that the cursor points into, nothing may be left.
-      const page = newest(passed, after, limit + 2);
+      const page = enough(newest(passed, after, limit + 2), limit + 1, after);
       const rows = (await show(page)).filter(({ match, utterance }) => after === null || isAfter(match, utterance, after));
       const shown = rows.slice(0, limit);
       const last = shown.at(-1);
@@ -168,6 +168,17 @@ function insideOf(scope: CallScope, { agentId, team, from, to }: CallFilter): (s
 function countUtterances(marks: readonly Mark[]): number {
   if (marks.length === 1) return 1;
   return new Set(marks.map(({ utterance }) => utterance)).size;
+}
+
+/** As many of the calls as have so many utterances to show. */
+function enough(matches: readonly Match[], count: number, after: readonly [number, string, number] | null): readonly Match[] {
+  let utterances = 0;
+  const last = matches.findIndex((match) => {
+    // What is left of the call that the cursor points into is not counted.
+    if (match.id !== after?.[1]) utterances += countUtterances(match.marks);
+    return utterances >= count;
+  });
+  return last < 0 ? matches : matches.slice(0, last + 1);
 }
 
 /** Newest first, of one moment by id; within a call by utterance. */

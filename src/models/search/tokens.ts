@@ -85,11 +85,19 @@ export function soundOf(unit: number): number {
   return start === 0 ? unit + 1024 : (classes[start + 1] as number);
 }
 
-/** All readings of a unit as classes. */
+const readingTable = new Map<number, readonly number[]>();
+const NO_READINGS: readonly number[] = [];
+
+/** The readings of a unit as classes: all of a common character, of a rare one (whose other readings nobody uses) the first. */
 export function readings(unit: number): readonly number[] {
+  const known = readingTable.get(unit);
+  if (known) return known;
   const { at, classes } = soundClasses(0);
   const start = at[unit] as number;
-  return start === 0 ? [] : [...classes.subarray(start + 1, start + 1 + (classes[start] as number))];
+  const count = start === 0 ? 0 : isCommon(unit) ? (classes[start] as number) : 1;
+  const own = count === 0 ? NO_READINGS : [...classes.subarray(start + 1, start + 1 + count)];
+  readingTable.set(unit, own);
+  return own;
 }
 
 let siblings: ReadonlyMap<number, readonly number[]> | undefined;
@@ -97,21 +105,28 @@ let siblings: ReadonlyMap<number, readonly number[]> | undefined;
 /** The classes under which characters lie that can be read so: 乐 is read le and lies under its most common reading. */
 export function placesOfReading(reading: number): readonly number[] {
   if (!siblings) {
-    const { at, classes } = soundClasses(0);
     const found = new Map<number, Set<number>>();
     for (let unit = 0; unit < 0x10000; unit++) {
-      const start = at[unit] as number;
-      if (start === 0) continue;
-      const first = classes[start + 1] as number;
-      for (let i = start + 1; i <= start + (classes[start] as number); i++) {
-        const reading = classes[i] as number;
-        const set = found.get(reading) ?? new Set();
-        found.set(reading, set.add(first));
-      }
+      for (const own of readings(unit)) found.set(own, (found.get(own) ?? new Set()).add(soundOf(unit)));
     }
     siblings = new Map([...found].map(([key, set]) => [key, [...set]]));
   }
-  return siblings.get(reading) ?? [];
+  return siblings.get(reading) ?? NO_READINGS;
+}
+
+let commonUnits: ReadonlySet<number> | undefined;
+
+/** Whether it is a digit or one of the 3,755 characters of everyday use (GB 2312, level 1). */
+function isCommon(unit: number): boolean {
+  if (!commonUnits) {
+    const decoder = new TextDecoder("gbk");
+    const found = new Set<number>();
+    for (let row = 0xb0; row <= 0xd7; row++) {
+      for (let cell = 0xa1; cell <= 0xfe; cell++) found.add(decoder.decode(new Uint8Array([row, cell])).charCodeAt(0));
+    }
+    commonUnits = found;
+  }
+  return commonUnits.has(unit) || unit < 0x3a;
 }
 
 /** FNV-1a over UTF-16 units, then mixed. */
