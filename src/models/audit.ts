@@ -83,8 +83,8 @@ export function createAuditStore(connection: Connection): AuditStore {
       });
     },
 
-    async list(tenant, { by, what, object, from, to }, { limit, cursor }) {
-      const bound = ["audit", tenant, by, what, object, from, to];
+    async list(tenant, { by, what, object, from, to }, { limit, cursor, owner }) {
+      const bound = ["audit", owner, tenant, by, what, object, from, to];
       const equal = {
         tenant,
         ...(by === undefined ? {} : { by }),

@@ -138,8 +138,8 @@ export function createDeliveryStore(connection: Connection): DeliveryStore {
       return matchedCount > 0;
     },
 
-    async list(state, { limit, cursor }) {
-      const bound = ["deliveries", state];
+    async list(state, { limit, cursor, owner }) {
+      const bound = ["deliveries", owner, state];
       const after = cursor === undefined ? {} : olderThan(readCursor(bound, cursor, ["number", "string"]) as [number, string]);
       const found = await deliveries
         .find({ state, ...after }, null, SAFE)

@@ -70,9 +70,9 @@ export function createPolicyStore(connection: Connection): PolicyStore {
   const page = async <Item>(
     kind: PolicyEntry["kind"],
     of: (entry: PolicyEntry) => Item,
-    { id, limit, cursor }: PageOptions & { id?: string },
+    { id, limit, cursor, owner }: PageOptions & { id?: string },
   ): Promise<Page<Item>> => {
-    const bound = ["policies", kind, id];
+    const bound = ["policies", owner, kind, id];
     const all = await heads(id === undefined ? { kind } : { kind, name: id });
     const listed = id === undefined ? [...latest(all).values()].sort(byKey) : all.reverse();
     const after = cursor === undefined ? null : (readCursor(bound, cursor, ["string", "number"]) as [string, number]);

@@ -47,8 +47,8 @@ export function createUserStore(connection: Connection): UserStore {
       return found && { user: userOf(found), passwordHash: found.passwordHash };
     },
 
-    async list(tenant, { limit, cursor }) {
-      const bound = ["users", tenant];
+    async list(tenant, { limit, cursor, owner }) {
+      const bound = ["users", owner, tenant];
       const [after] = cursor === undefined ? [] : (readCursor(bound, cursor, ["string"]) as [string]);
       const found = await users
         .find({ tenant, ...(after === undefined ? {} : { nameKey: op({ $gt: after }) }) }, null, SAFE)
