@@ -3,6 +3,7 @@ import type { Call, CallScope, CallStore } from "./calls.ts";
 import { type CallDocument, callModel, callOf, documentOf, LISTED, newFacts } from "./calls-document.ts";
 import { callConditions } from "./calls-filter.ts";
 import { keepSource, sourceModel, sourceOf } from "./calls-sources.ts";
+import { finishBurial } from "./calls-tombstones.ts";
 import { isId, newId } from "./ids.ts";
 import { isDuplicate } from "./model-of.ts";
 
@@ -14,7 +15,7 @@ export function callArrivals(connection: Connection): Pick<CallStore, "accept" |
     async accept(call) {
       if (call.givenTranscript) await keepSource(sources, call.id, call.givenTranscript);
       const document = documentOf(newFacts(call, new Date()), newId());
-      const accepted = await insertOrFind(model, document);
+      const accepted = await insertOrFind(connection, document);
       const duplicate = accepted.id !== call.id;
       if (call.givenTranscript) {
         if (duplicate) await sources.deleteOne({ _id: call.id });
@@ -42,7 +43,8 @@ async function findCall(model: Model<CallDocument>, id: string, scope?: CallScop
 }
 
 /** The unique index decides, and decides again where the first call was deleted in between. */
-async function insertOrFind(model: Model<CallDocument>, document: CallDocument): Promise<Call> {
+async function insertOrFind(connection: Connection, document: CallDocument): Promise<Call> {
+  const model = callModel(connection);
   for (let tries = 1; ; tries++) {
     try {
       await model.insertOne(document);
@@ -50,9 +52,10 @@ async function insertOrFind(model: Model<CallDocument>, document: CallDocument):
     } catch (error) {
       if (!isDuplicate(error) || tries === 10) throw error;
     }
-    const { tenant, sha256 = "" } = document;
+    const { tenant, sha256 } = document;
     const first = await model.findOne({ tenant: { $eq: tenant }, sha256: { $eq: sha256 } }, LISTED).lean<CallDocument>();
-    if (first !== null) return callOf(first);
+    if (first?.deletedAt === null) return callOf(first);
+    if (first) await finishBurial(connection, first);
   }
 }
 

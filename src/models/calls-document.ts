@@ -10,8 +10,7 @@ export interface CallFacts {
   /** Of the shape of this document, for migrations. */
   readonly v: 1;
   readonly tenant: string;
-  /** Absent in tombstones, so that the same bytes may come again. */
-  readonly sha256?: string;
+  readonly sha256: string;
   readonly name: string;
   readonly bytes: number;
   readonly recording: StoredRecording | null;
@@ -19,7 +18,7 @@ export interface CallFacts {
   readonly status: Call["status"];
   readonly error: Call["error"];
   readonly metadata: Call["metadata"];
-  /** Hash of the telephone system's call id: what tombstones are still known by in the ledger; null where the call came without. */
+  /** Hash of the telephone system's call id: what a deleted call is still known by in the ledger; null where the call came without. */
   readonly callKey: string | null;
   readonly receivedAt: Date;
   readonly startedAt: Date;
@@ -42,7 +41,7 @@ export interface CallKeys {
   readonly state: Call["status"] | "deleted";
   /** Column of the coverage ledger. */
   readonly ledger: "screened" | "failed" | "pending" | "unusable" | "deleted";
-  /** `*` and what lists filter by, e.g. `status:scored`, `team:A`; empty for tombstones. */
+  /** `*` and what lists filter by, e.g. `status:scored`, `team:A`; empty for calls that are being deleted. */
   readonly facets: readonly string[];
   /** Texts that sort as lists do, ending in the id, so that each is there once and a page goes on exactly behind the last. */
   readonly byPriority: string;
@@ -78,7 +77,7 @@ const schema = new Schema<CallDocument>(
     v: { type: Number, required: true },
     rev: { type: String, required: true },
     tenant: { type: String, required: true },
-    sha256: String,
+    sha256: { type: String, required: true },
     name: { type: String, default: "" },
     bytes: Number,
     recording: Mixed,
@@ -128,7 +127,7 @@ export const CALL_INDEXES = {
   ledger: "ledger",
 } as const;
 
-schema.index({ tenant: 1, sha256: 1 }, { name: "recording", unique: true, partialFilterExpression: { sha256: { $exists: true } } });
+schema.index({ tenant: 1, sha256: 1 }, { name: "recording", unique: true });
 schema.index({ tenant: 1, facets: 1, byPriority: -1 }, { name: CALL_INDEXES.priority });
 schema.index({ tenant: 1, facets: 1, byStart: -1 }, { name: CALL_INDEXES.start });
 schema.index({ tenant: 1, facets: 1, byScore: 1 }, { name: CALL_INDEXES.score });
@@ -181,7 +180,6 @@ export function newFacts(call: NewCall, now: Date): CallFacts {
 
 /** The facts with all that indexes need of them, as the change `rev`. */
 export function documentOf(facts: CallFacts, rev: string): CallDocument {
-  const { sha256, ...others } = facts;
   const { _id: id, summary, review, metadata, deletedAt, status } = facts;
   const score = deletedAt === null ? (review?.score ?? summary?.score ?? NO_SCORE) : NO_SCORE;
   const wanted = deletedAt === null && summary !== null && (facts.sampled || summary.queue === "review" || (review?.version ?? 0) > 0);
@@ -192,8 +190,7 @@ export function documentOf(facts: CallFacts, rev: string): CallDocument {
   const isWaiting = wanted && review !== null && review.state !== "done";
   const isTodo = deletedAt === null && (status === "queued" || status === "listening");
   return {
-    ...others,
-    ...(sha256 !== undefined && deletedAt === null && { sha256 }),
+    ...facts,
     rev,
     state: deletedAt === null ? status : "deleted",
     ledger: ledgerOf(facts),
@@ -236,7 +233,7 @@ export function callOf(doc: CallDocument, now: Date = new Date()): Call {
   return {
     id: doc._id,
     tenant: doc.tenant,
-    sha256: doc.sha256 ?? "",
+    sha256: doc.deletedAt === null ? doc.sha256 : "",
     name: doc.name,
     bytes: doc.bytes,
     lane: doc.lane,

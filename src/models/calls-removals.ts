@@ -1,9 +1,10 @@
 import type { Connection, QueryFilter } from "mongoose";
 import type { CallStatus, CallStore } from "./calls.ts";
 import { changeCall } from "./calls-change.ts";
-import { type CallDocument, type CallFacts, callModel, callOf, LISTED } from "./calls-document.ts";
+import { type CallDocument, callModel, callOf, LISTED } from "./calls-document.ts";
 import { callConditions } from "./calls-filter.ts";
 import { sourceModel } from "./calls-sources.ts";
+import { buriedFacts, finishBurial } from "./calls-tombstones.ts";
 import { isId } from "./ids.ts";
 import { BATCH } from "./page.ts";
 
@@ -12,10 +13,12 @@ export function callRemovals(connection: Connection): Pick<CallStore, "bury" | "
   const model = callModel(connection);
   return {
     async bury(id) {
-      const buried = await changeCall(model, id, (call, now) => (call.deletedAt === null ? tombstone(call, now) : null));
-      // Also of a call that was buried before, by a process that came no further.
-      if (isId(id)) await sourceModel(connection).deleteOne({ _id: id });
-      return buried && callOf(buried);
+      if (!isId(id)) return null;
+      const buried = await changeCall(model, id, (call, now) => (call.deletedAt === null ? buriedFacts(call, now) : null));
+      await sourceModel(connection).deleteOne({ _id: id });
+      if (buried === null) return null;
+      await finishBurial(connection, buried);
+      return callOf(buried);
     },
     async *find(scope, { customerNumber, receivedBefore, queue }) {
       const conditions: QueryFilter<CallDocument>[] = callConditions(scope, { ...(queue !== undefined && { queue }) }, new Date());
@@ -54,33 +57,3 @@ const behindReceived = ({ receivedAt, _id }: CallDocument): QueryFilter<CallDocu
   { receivedAt: { $gte: receivedAt } },
   { $or: [{ receivedAt: { $gt: receivedAt } }, { _id: { $gt: _id } }] },
 ];
-
-/** What the ledger needs: that a call was there, when, and what had become of it. */
-function tombstone(call: CallDocument, now: Date): CallFacts {
-  return {
-    _id: call._id,
-    v: call.v,
-    tenant: call.tenant,
-    name: "",
-    bytes: 0,
-    recording: null,
-    lane: call.lane,
-    status: call.status,
-    error: null,
-    metadata: {},
-    callKey: call.callKey,
-    receivedAt: call.receivedAt,
-    startedAt: call.startedAt,
-    attempts: call.attempts,
-    crashes: call.crashes,
-    lease: null,
-    recipe: null,
-    policy: null,
-    summary: null,
-    review: null,
-    unsettled: null,
-    sampled: false,
-    deletedAt: now,
-    changedAt: now,
-  };
-}

@@ -1,6 +1,7 @@
 import type { Connection } from "mongoose";
 import type { CallRecordDocument, CoverageDay } from "./call-records.ts";
 import { CALL_INDEXES, type CallDocument, callModel } from "./calls-document.ts";
+import { type TombstoneDocument, tombstoneModel } from "./calls-tombstones.ts";
 import { dayNamer } from "./days.ts";
 
 /** Keys that are looked up at once. */
@@ -11,9 +12,10 @@ type Row = { -readonly [Field in keyof CoverageDay]: CoverageDay[Field] } & { mi
 
 /** What the ledger is made of; the two collections by the shape that it needs. */
 export interface CoverageSources {
+  /** Deleted ones among them. */
   readonly calls: (from: Date, to: Date) => AsyncIterable<Pick<CallDocument, "startedAt" | "ledger" | "callKey">>;
   readonly records: (from: Date, to: Date) => AsyncIterable<Pick<CallRecordDocument, "startedAt" | "callId" | "callKey">>;
-  /** Which of these keys calls have, tombstones among them. */
+  /** Which of these keys calls have, deleted ones among them. */
   readonly callsKnown: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly recordsKnown: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
 }
@@ -53,29 +55,39 @@ export async function readCoverage(sources: CoverageSources, from: Date, to: Dat
 /** The ledger's sources in the database. */
 export function coverageSources(connection: Connection, tenant: string): CoverageSources {
   const calls = callModel(connection);
+  const tombstones = tombstoneModel(connection);
   // The collection by name: its model's file reads this one.
   const records = connection.collection<CallRecordDocument>("call-records");
-  const started = (from: Date, to: Date) => ({ tenant, startedAt: { $gte: from, $lt: to } });
+  const started = (from: Date, to: Date) => ({ tenant: { $eq: tenant }, startedAt: { $gte: from, $lt: to } });
+  const keyed = (keys: readonly string[]) => ({ tenant: { $eq: tenant }, callKey: { $in: [...keys] } });
+  const batchSize = LOOKED_UP;
   return {
-    calls: (from, to) =>
-      calls
-        .find(started(from, to), { _id: 0, startedAt: 1, ledger: 1, callKey: 1 })
-        .hint(CALL_INDEXES.ledger)
-        .lean<CallDocument>()
-        .cursor({ batchSize: LOOKED_UP }) as unknown as AsyncIterable<CallDocument>,
+    async *calls(from, to) {
+      const fields = { _id: 0, startedAt: 1, ledger: 1, callKey: 1 } as const;
+      const live = calls.find({ ...started(from, to), ledger: { $ne: "deleted" } }, fields).hint(CALL_INDEXES.ledger);
+      yield* live.lean<CallDocument>().cursor({ batchSize }) as unknown as AsyncIterable<CallDocument>;
+      // Calls that are just being deleted may have their tombstone already.
+      const going = await calls
+        .find({ state: "deleted", ...started(from, to) }, { startedAt: 1, ledger: 1, callKey: 1 })
+        .lean<CallDocument[]>();
+      yield* going;
+      const counted = new Set(going.map(({ _id }) => _id));
+      const buried = tombstones.find(started(from, to), { startedAt: 1, callKey: 1 }).hint("ledger").lean<TombstoneDocument>();
+      for await (const { _id, startedAt, callKey } of buried.cursor({ batchSize }) as unknown as AsyncIterable<TombstoneDocument>)
+        if (!counted.has(_id)) yield { startedAt, callKey, ledger: "deleted" };
+    },
     records: (from, to) =>
-      records.find(started(from, to), { projection: { startedAt: 1, callId: 1, callKey: 1 }, batchSize: LOOKED_UP, hint: "ledger" }),
+      records.find(started(from, to), { projection: { startedAt: 1, callId: 1, callKey: 1 }, batchSize, hint: "ledger" }),
     callsKnown: async (keys) => {
-      const found = await calls
-        .find({ tenant, callKey: { $in: [...keys] } }, { _id: 0, callKey: 1 })
-        .hint("call-key")
-        .lean<{ callKey: string }[]>();
-      return new Set(found.map(({ callKey }) => callKey));
+      const fields = { _id: 0, callKey: 1 } as const;
+      const [live, buried] = await Promise.all([
+        calls.find(keyed(keys), fields).hint("call-key").lean<{ callKey: string }[]>(),
+        tombstones.find(keyed(keys), fields).hint("call-key").lean<{ callKey: string }[]>(),
+      ]);
+      return new Set([...live, ...buried].map(({ callKey }) => callKey));
     },
     recordsKnown: async (keys) => {
-      const found = await records
-        .find({ tenant, callKey: { $in: [...keys] } }, { projection: { _id: 0, callKey: 1 }, hint: "key" })
-        .toArray();
+      const found = await records.find(keyed(keys), { projection: { _id: 0, callKey: 1 }, hint: "key" }).toArray();
       return new Set(found.map(({ callKey }) => callKey));
     },
   };

@@ -27,6 +27,8 @@ export interface Models extends AsyncDisposable {
   readonly deliveries: DeliveryStore;
   /** Makes indexes and brings documents of earlier versions forward; safe from several processes at once. */
   migrate(): Promise<void>;
+  /** Keeps the search index in order and finishes what processes that died began; for a worker, about once a minute. Safe from several processes at once. */
+  maintain(): Promise<void>;
   /** @throws CallsiftError `store/unreachable` */
   ping(): Promise<void>;
 }

@@ -2,6 +2,8 @@ import { CallsiftError } from "../pipeline/errors.ts";
 import { createAuditStore } from "./audit.ts";
 import { createCallRecordStore } from "./call-records.ts";
 import { createCallStore } from "./calls.ts";
+import { removeStraySources } from "./calls-arrivals.ts";
+import { finishBurials } from "./calls-tombstones.ts";
 import { guarded, openConnection, toStoreError } from "./connection.ts";
 import { createDeliveryStore } from "./deliveries.ts";
 import { migrate } from "./migrations.ts";
@@ -9,6 +11,8 @@ import type { Models } from "./models.ts";
 import { createPolicyStore } from "./policies.ts";
 import { createReviewStore } from "./reviews.ts";
 import { createScreeningStore } from "./screenings.ts";
+import { createSearchIndex } from "./search/search-index.ts";
+import { createSearchStore } from "./search.ts";
 import { createSessionStore } from "./sessions.ts";
 import { createSettingsStore } from "./settings.ts";
 import { createTokenStore } from "./tokens.ts";
@@ -23,9 +27,10 @@ import { createUserStore } from "./users.ts";
  */
 export async function openModels(uri: string, options: { readonly signal?: AbortSignal } = {}): Promise<Models> {
   const connection = await openConnection(uri, options);
+  const words = createSearchIndex(connection);
   return {
     calls: guarded(createCallStore(connection)),
-    transcripts: guarded(createTranscriptStore(connection)),
+    transcripts: guarded(createTranscriptStore(connection, words)),
     screenings: guarded(createScreeningStore(connection)),
     reviews: guarded(createReviewStore(connection)),
     policies: guarded(createPolicyStore(connection)),
@@ -34,14 +39,14 @@ export async function openModels(uri: string, options: { readonly signal?: Abort
     tokens: guarded(createTokenStore(connection)),
     audit: guarded(createAuditStore(connection)),
     callRecords: guarded(createCallRecordStore(connection)),
-    search: {
-      // Its store comes with the next change.
-      search: () => Promise.reject(new CallsiftError("internal/bug", "search is not there yet")),
-    },
+    search: guarded(createSearchStore(connection)),
     settings: guarded(createSettingsStore(connection)),
     deliveries: guarded(createDeliveryStore(connection)),
     migrate: async () => {
-      await migrate(connection).catch((error: unknown) => Promise.reject(toStoreError(error)));
+      await migrate(connection).catch(rethrow);
+    },
+    maintain: async () => {
+      await Promise.all([words.maintain(), finishBurials(connection), removeStraySources(connection)]).catch(rethrow);
     },
     ping: async () => {
       // A server that is away is told at once, not after the half minute that writes wait.
@@ -58,6 +63,10 @@ export async function openModels(uri: string, options: { readonly signal?: Abort
 }
 
 const PING_MS = 2000;
+
+function rethrow(error: unknown): never {
+  throw toStoreError(error);
+}
 
 function unreachable(error: unknown): CallsiftError {
   return new CallsiftError("store/unreachable", `expected an answer of the database within ${PING_MS} ms, got none`, { cause: error });

@@ -71,3 +71,10 @@ export async function scoredCall(models: Models, call: Partial<NewCall> = {}, su
   await models.calls.scored(id, { recipe: "r".repeat(64), policy: "p".repeat(64), summary: newSummary(summary) });
   return id;
 }
+
+/** All items of a stream. */
+export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
