@@ -114,53 +114,70 @@ async function packMatrix(
   const width = variable.shape.length === 3 ? (variable.shape[2] as number) : 1;
   const step = Math.max(1, Math.floor(STEP_BYTES / (inputs * 4)));
   const write = writerOf(matrix, packed);
-  const row = new Float32Array(inputs);
   for (let first = 0; first < outputs; first += step) {
     const count = Math.min(step, outputs - first);
     const values = await readFloats(file, variable, first * inputs, count * inputs);
+    const rows = width === 1 ? values : new Float32Array(values.length);
+    const channels = inputs / width;
     for (let i = 0; i < count; i++) {
-      const output = first + i;
-      const own = values.subarray(i * inputs, (i + 1) * inputs);
-      if (width === 1) row.set(own);
-      else {
-        const channels = inputs / width;
+      const start = i * inputs;
+      if (width > 1)
         for (let channel = 0; channel < channels; channel++)
-          for (let tap = 0; tap < width; tap++) row[tap * channels + channel] = own[channel * width + tap] as number;
-      }
-      if (scales) for (let j = 0; j < inputs; j++) row[j] = (row[j] as number) / (scales[output] as number);
-      write(row, output);
+          for (let tap = 0; tap < width; tap++) rows[start + tap * channels + channel] = values[start + channel * width + tap] as number;
+      if (scales) for (let j = start; j < start + inputs; j++) rows[j] = (rows[j] as number) / (scales[first + i] as number);
     }
+    write(rows, first, count);
   }
 }
 
-/** Puts one output's row where it belongs. */
+/** Puts rows of some outputs, one after another, where they belong. */
 function writerOf(
   { arithmetic, outputs, inputs, block, levels, scales }: PackedMatrix,
   packed: Uint8Array,
-): (row: Float32Array, output: number) => void {
+): (rows: Float32Array, first: number, count: number) => void {
   if (arithmetic === "float32") {
     const target = new Float32Array(packed.buffer, levels.offset, outputs * inputs);
-    return (row, output) => {
-      for (let i = 0; i < inputs; i++) target[i * outputs + output] = row[i] as number;
-    };
+    return (rows, first, count) => transpose(rows, target.subarray(first), { count, inputs, outputs });
   }
   const target = packed.subarray(levels.offset, levels.offset + levels.length);
   const steps = new Float32Array(packed.buffer, scales.offset, scales.length / 4);
   const zero = arithmetic === "signed" ? 0 : 128;
-  const [outputStride, inputStride] = arithmetic === "blocks" ? [inputs, 1] : [1, outputs];
-  return (row, output) => {
-    for (let from = 0; from < inputs; from += block) {
+  const toLevels = (rows: Float32Array, to: Uint8Array, ownSteps: Float32Array): void => {
+    for (let from = 0, step = 0; from < rows.length; from += block, step++) {
       let peak = 1e-9;
       for (let i = from; i < from + block; i++) {
-        const size = Math.abs(row[i] as number);
+        const size = Math.abs(rows[i] as number);
         if (size > peak) peak = size;
       }
-      steps[(output * inputs + from) / block] = peak / LEVELS;
+      ownSteps[step] = peak / LEVELS;
       const factor = LEVELS / peak;
-      for (let i = from, at = output * outputStride + from * inputStride; i < from + block; i++, at += inputStride)
-        target[at] = Math.round((row[i] as number) * factor) + zero;
+      for (let i = from; i < from + block; i++) to[i] = Math.round((rows[i] as number) * factor) + zero;
     }
   };
+  return (rows, first, count) => {
+    const ownSteps = steps.subarray((first * inputs) / block);
+    if (arithmetic === "blocks") return toLevels(rows, target.subarray(first * inputs), ownSteps);
+    const own = new Uint8Array(count * inputs);
+    toLevels(rows, own, ownSteps);
+    transpose(own, target.subarray(first), { count, inputs, outputs });
+  };
+}
+
+/** Rows and columns that are transposed together, so that both fit in the cache. */
+const TILE = 64;
+
+/** Writes [count, inputs] as columns of [inputs, outputs]. */
+function transpose<Values extends Float32Array | Uint8Array>(
+  from: Values,
+  to: Values,
+  { count, inputs, outputs }: { readonly count: number; readonly inputs: number; readonly outputs: number },
+): void {
+  for (let row = 0; row < count; row += TILE)
+    for (let column = 0; column < inputs; column += TILE) {
+      const lastRow = Math.min(count, row + TILE);
+      const lastColumn = Math.min(inputs, column + TILE);
+      for (let j = column; j < lastColumn; j++) for (let i = row; i < lastRow; i++) to[j * outputs + i] = from[i * inputs + j] as number;
+    }
 }
 
 async function readFloats(file: FileHandle, variable: Variable, first = 0, count = sizeOf(variable)): Promise<Float32Array> {
@@ -182,9 +199,13 @@ export function bytesOf({ type }: Variable): number {
 /** The values of a variable of float32, float16 or int8, from its bytes, which begin where a buffer does. */
 export function toFloats({ type }: Variable, bytes: Uint8Array): Float32Array {
   if (type === "float32") return new Float32Array(bytes.buffer);
-  if (type === "int8") return Float32Array.from(new Int8Array(bytes.buffer));
+  if (type === "int8") return new Float32Array(new Int8Array(bytes.buffer));
   const table = halfFloats();
-  return Float32Array.from(new Uint16Array(bytes.buffer), (half) => table[half] as number);
+  const values = new Uint16Array(bytes.buffer);
+  // Float32Array.from with a function takes ten times as long.
+  const floats = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) floats[i] = table[values[i] as number] as number;
+  return floats;
 }
 
 let halves: Float32Array | undefined;
