@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { addServiceCommands } from "./cli/service-commands.ts";
 import { addStoreCommands } from "./cli/store-commands.ts";
 import { EXIT, type Terminal } from "./cli/terminal.ts";
+import { addWorkCommands } from "./cli/work-commands.ts";
 import { toCallsiftError } from "./pipeline/errors.ts";
 import { VERSION } from "./version.ts";
 
@@ -69,6 +70,7 @@ Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
     });
 
   addServiceCommands(program, terminal, finish);
+  addWorkCommands(program, terminal, finish);
 
   const models = program.command("models").description("speech weights: fetch, add by hand, check, remove");
   models

@@ -9,11 +9,15 @@ import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { hasRoom } from "./room.ts";
 import { openQueueSchedule, openQueueWorkers } from "./schedule-bullmq.ts";
 import { createInProcessSchedule } from "./schedule-in-process.ts";
+import { parseNamePattern } from "./sources/name-pattern.ts";
+import { type FolderWatch, watchFolder } from "./sources/watch-folder.ts";
 import { startSender } from "./webhooks.ts";
 import type { Hands, Process } from "./work.ts";
 import type { Log, WorkerDeps } from "./worker-deps.ts";
 
 const LOOK_MS = 2_000;
+/** Of an installation without tenants of its own. */
+const DEFAULT_TENANT = "default";
 /** For the end that must come: a supervisor kills after 30 s. */
 const DEFAULT_GRACE_MS = 25_000;
 
@@ -48,9 +52,10 @@ export async function startWorker(deps: WorkerDeps): Promise<WorkerHandle> {
   });
   const watch = startLooking(deps, order);
   const sender = startSender(deps);
+  const folder = await watchConfigured(deps, order.schedule);
   reconciler.start();
   log.info({ worker, concurrency, queue: redisUrl === null ? "in process" : "redis" }, "worker started");
-  return handleOf({ order, reconciler, watch, sender, log });
+  return handleOf({ order, reconciler, watch, sender, folder, log });
 }
 
 interface Parts {
@@ -58,14 +63,16 @@ interface Parts {
   readonly reconciler: Reconciler;
   readonly watch: { stop(): void };
   readonly sender: { stop(): Promise<void> };
+  /** null where no folder is watched. */
+  readonly folder: AsyncDisposable | null;
   readonly log: Log;
 }
 
-function handleOf({ order, reconciler, watch, sender, log }: Parts): WorkerHandle {
+function handleOf({ order, reconciler, watch, sender, folder, log }: Parts): WorkerHandle {
   let stopping: Promise<void> | null = null;
   async function stop(graceMs: number): Promise<void> {
     watch.stop();
-    await Promise.all([reconciler.stop(), order.hands.stop(graceMs), sender.stop()]);
+    await Promise.all([reconciler.stop(), order.hands.stop(graceMs), sender.stop(), folder?.[Symbol.asyncDispose]()]);
     await order.schedule[Symbol.asyncDispose]();
     log.info({}, "worker stopped");
   }
@@ -74,6 +81,24 @@ function handleOf({ order, reconciler, watch, sender, log }: Parts): WorkerHandl
     return stopping;
   };
   return { schedule: order.schedule, stop: stopOnce, [Symbol.asyncDispose]: () => stopOnce(DEFAULT_GRACE_MS) };
+}
+
+/** The folder of CALLSIFT_WATCH. */
+async function watchConfigured({ models, files, config, log }: WorkerDeps, schedule: Schedule): Promise<FolderWatch | null> {
+  const { watch, namePattern, timeZone, dataDir, minFreeBytes, maxUploadBytes: maxBytes } = config;
+  if (watch === null) return null;
+  return await watchFolder({
+    ...watch,
+    models,
+    files,
+    tenant: DEFAULT_TENANT,
+    pattern: namePattern === null ? null : parseNamePattern(namePattern, timeZone),
+    maxBytes,
+    dataDir,
+    log,
+    enqueue: schedule.enqueue,
+    hasRoom: () => hasRoom(dataDir, minFreeBytes),
+  });
 }
 
 /** A schedule with the hands that take from it. */
