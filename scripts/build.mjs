@@ -1,6 +1,6 @@
 /** The build: types and a check of them by tsc, JavaScript by esbuild file by file, data files, and the speech detector's weights. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -39,8 +39,6 @@ for (const path of readdirSync(`${root}src`, { recursive: true })) {
   // JSON is YAML too, and reads ten times as fast.
   else writeFileSync(`${fresh}/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
 }
-const weights = `${root}dist/weights`;
-if (existsSync(weights)) cpSync(weights, `${fresh}/weights`, { recursive: true });
 rmSync(`${root}dist`, { recursive: true, force: true });
 renameSync(fresh, `${root}dist`);
 const { buildSilero } = await tsImport("./build-silero.ts", import.meta.url);
