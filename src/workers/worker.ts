@@ -11,6 +11,7 @@ import { openQueueSchedule, openQueueWorkers } from "./schedule-bullmq.ts";
 import { createInProcessSchedule } from "./schedule-in-process.ts";
 import { parseNamePattern } from "./sources/name-pattern.ts";
 import { type FolderWatch, watchFolder } from "./sources/watch-folder.ts";
+import { startUpkeep } from "./upkeep.ts";
 import { startSender } from "./webhooks.ts";
 import type { Hands, Process } from "./work.ts";
 import type { Log, WorkerDeps } from "./worker-deps.ts";
@@ -52,10 +53,14 @@ export async function startWorker(deps: WorkerDeps): Promise<WorkerHandle> {
   });
   const watch = startLooking(deps, order);
   const sender = startSender(deps);
+  const upkeep = startUpkeep({
+    maintain: () => models.maintain(),
+    onTrouble: (error) => log.warn({ code: toCallsiftError(error).code, why: messageOf(error) }, "the database was not brought in order"),
+  });
   const folder = await watchConfigured(deps, order.schedule);
   reconciler.start();
   log.info({ worker, concurrency, queue: redisUrl === null ? "in process" : "redis" }, "worker started");
-  return handleOf({ order, reconciler, watch, sender, folder, log });
+  return handleOf({ order, reconciler, watch, sender, upkeep, folder, log });
 }
 
 interface Parts {
@@ -63,16 +68,17 @@ interface Parts {
   readonly reconciler: Reconciler;
   readonly watch: { stop(): void };
   readonly sender: { stop(): Promise<void> };
+  readonly upkeep: { stop(): Promise<void> };
   /** null where no folder is watched. */
   readonly folder: AsyncDisposable | null;
   readonly log: Log;
 }
 
-function handleOf({ order, reconciler, watch, sender, folder, log }: Parts): WorkerHandle {
+function handleOf({ order, reconciler, watch, sender, upkeep, folder, log }: Parts): WorkerHandle {
   let stopping: Promise<void> | null = null;
   async function stop(graceMs: number): Promise<void> {
     watch.stop();
-    await Promise.all([reconciler.stop(), order.hands.stop(graceMs), sender.stop(), folder?.[Symbol.asyncDispose]()]);
+    await Promise.all([reconciler.stop(), order.hands.stop(graceMs), sender.stop(), upkeep.stop(), folder?.[Symbol.asyncDispose]()]);
     await order.schedule[Symbol.asyncDispose]();
     log.info({}, "worker stopped");
   }
