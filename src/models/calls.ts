@@ -7,6 +7,7 @@ import { callClaims } from "./calls-claims.ts";
 import { callModel } from "./calls-document.ts";
 import { callLists } from "./calls-list.ts";
 import { callRemovals } from "./calls-removals.ts";
+import { tombstoneModel } from "./calls-tombstones.ts";
 import { callWork } from "./calls-work.ts";
 import type { Page, PageOptions } from "./page.ts";
 
@@ -210,6 +211,8 @@ export interface CallStore {
 
 /** The calls of all tenants. */
 export function createCallStore(connection: Connection): CallStore {
+  // Known from the start, so that its indexes are made with all others.
+  tombstoneModel(connection);
   const model = callModel(connection);
   return {
     ...callArrivals(connection),
