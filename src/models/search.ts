@@ -95,9 +95,9 @@ export function createSearchStore(connection: Connection): SearchStore {
   };
 
   return {
-    async search(text, scope, filter, { sound, limit, cursor }) {
+    async search(text, scope, filter, { sound, limit, cursor, owner }) {
       const query = parseQuery(text);
-      const bound = ["search", text, sound, scope, filter];
+      const bound = ["search", owner, text, sound, scope, filter];
       const after = cursor === undefined ? null : (readCursor(bound, cursor, ["number", "string", "number"]) as [number, string, number]);
       const plans = phrasesOf(query).map((phrase) => planPhrase(phrase, sound));
       const isInside = insideOf(scope, filter);

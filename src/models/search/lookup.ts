@@ -155,6 +155,7 @@ function seek(list: Float64Array, from: number, limit: number): number {
 
 /** Only what the phrase's side said; what is not among `written` only sounds so. */
 function ofSide({ keys, sides }: Places, written: Places | null, { role }: Phrase): Occurrences {
+  if (role === null && written === null) return { keys, sides, exact: new Uint8Array(keys.length).fill(1) };
   const side = role === null ? null : SIDE_OF[role];
   const exactKeys = written && new Set(written.keys);
   const kept: number[] = [];
@@ -193,6 +194,7 @@ export function findInCalls(
     if (heard === null && !folded.includes(text)) return;
     const { tokens, sides: spoken } = read();
     for (let at = 0; at + wanted.length <= tokens.length && at < CALL_SPAN; at++) {
+      if (heard === null && tokens[at] !== wanted[0]) continue;
       if (side !== null && (spoken[at] as number) % 3 !== side) continue;
       const isWritten = wanted.every((token, i) => tokens[at + i] === token);
       const isHeard = !isWritten && heard?.every((own, i) => overlaps(readingsOf(tokens[at + i] ?? undefined), own));

@@ -18,25 +18,24 @@ export const NOWHERE: Places = { keys: new Float64Array(0), sides: new Uint32Arr
 /** A growing list of term, call, side and position. Calls must come in order, and within a call positions. */
 export class PostingsBuilder {
   #terms = new Float64Array(1024);
-  #keys = new Float64Array(1024);
-  #sides = new Uint32Array(1024);
+  /** Call, side and position of each. */
+  #rest = new Int32Array(3 * 1024);
   length = 0;
 
   add(term: Term, call: number, side: number, position: number): void {
     if (this.length === this.#terms.length) {
       const terms = new Float64Array(this.length * 2);
-      const keys = new Float64Array(this.length * 2);
-      const sides = new Uint32Array(this.length * 2);
+      const rest = new Int32Array(this.length * 6);
       terms.set(this.#terms);
-      keys.set(this.#keys);
-      sides.set(this.#sides);
+      rest.set(this.#rest);
       this.#terms = terms;
-      this.#keys = keys;
-      this.#sides = sides;
+      this.#rest = rest;
     }
     this.#terms[this.length] = term;
-    this.#keys[this.length] = call * CALL_SPAN + position;
-    this.#sides[this.length++] = side;
+    const at = 3 * this.length++;
+    this.#rest[at] = call;
+    this.#rest[at + 1] = side;
+    this.#rest[at + 2] = position;
   }
 
   /** By shard (the first `bits` bits of a term's place), only those that are not empty. */
@@ -46,19 +45,15 @@ export class PostingsBuilder {
     const order = new Float64Array(this.length);
     for (let i = 0; i < this.length; i++) order[i] = (this.#terms[i] as number) * 2 ** 21 + i;
     order.sort();
-    const lists: TermList[] = [];
-    for (let from = 0; from < this.length; ) {
-      const term = Math.floor((order[from] as number) / 2 ** 21);
-      const writer = new ListWriter();
-      let to = from;
-      for (; to < this.length && Math.floor((order[to] as number) / 2 ** 21) === term; to++) {
-        const i = (order[to] as number) % 2 ** 21;
-        writer.add(this.#keys[i] as number, this.#sides[i] as number);
-      }
-      lists.push({ term, bytes: writer.bytes() });
-      from = to;
+    const writer = new ListWriter();
+    for (let n = 0; n < this.length; n++) {
+      const ordered = order[n] as number;
+      const term = Math.floor(ordered / 2 ** 21);
+      const at = 3 * (ordered - term * 2 ** 21);
+      writer.begin(term);
+      writer.add(this.#rest[at] as number, this.#rest[at + 1] as number, this.#rest[at + 2] as number);
     }
-    return packShards(lists, bits);
+    return packShards(writer.lists(), bits);
   }
 }
 
@@ -68,46 +63,64 @@ interface TermList {
 }
 
 /**
- * One term's places as bytes. Per call: (calls since the last one) × 2 + (is there more than one), the number less two if so, then of each place
- * its side (utterances since the last × 3 + who) and the positions since the last.
+ * Terms' places as bytes, one term after the other. Per call: (calls since the last one) × 2 + (is there more than one), the number less two if so, then of
+ * each place its side (utterances since the last × 3 + who) and the positions since the last.
  */
 class ListWriter {
-  readonly #out = new VarintWriter(16);
+  readonly #out = new VarintWriter(65_536);
+  readonly #terms: Term[] = [];
+  readonly #starts: number[] = [];
   #call = -1;
   #lastCall = 0;
+  /** Side and position of the places of the call. */
   #group: number[] = [];
 
-  add(key: number, side: number): void {
-    const call = Math.floor(key / CALL_SPAN);
+  /** What is added from here on is of this term; terms must come in order. */
+  begin(term: Term): void {
+    if (this.#terms.at(-1) === term) return;
+    this.#flush();
+    this.#terms.push(term);
+    this.#starts.push(this.#out.length);
+    this.#call = -1;
+    this.#lastCall = 0;
+  }
+
+  add(call: number, side: number, position: number): void {
     if (call !== this.#call) {
       this.#flush();
       this.#call = call;
     }
-    this.#group.push(key % CALL_SPAN, side);
+    this.#group.push(side, position);
   }
 
-  bytes(): Uint8Array {
+  /** All terms that have places. */
+  lists(): TermList[] {
     this.#flush();
-    return this.#out.bytes();
+    const all = this.#out.since(0);
+    return this.#terms
+      .map((term, i) => ({ term, bytes: all.subarray(this.#starts[i], this.#starts[i + 1] ?? all.length) }))
+      .filter(({ bytes }) => bytes.length > 0);
   }
 
   #flush(): void {
-    const count = this.#group.length / 2;
-    if (count === 0) return;
+    const group = this.#group;
+    if (group.length === 0) return;
+    const count = group.length / 2;
     this.#out.put((this.#call - this.#lastCall) * 2 + (count > 1 ? 1 : 0));
     this.#lastCall = this.#call;
     if (count > 1) this.#out.put(count - 2);
     let position = 0;
     let utterance = 0;
-    for (let i = 0; i < this.#group.length; i += 2) {
-      const side = this.#group[i + 1] as number;
-      const spoken = Math.floor(side / 3);
-      this.#out.put((spoken - utterance) * 3 + (side % 3));
-      this.#out.put((this.#group[i] as number) - position);
+    for (let i = 0; i < group.length; i += 2) {
+      const side = group[i] as number;
+      const who = side % 3;
+      const spoken = (side - who) / 3;
+      this.#out.put((spoken - utterance) * 3 + who);
+      this.#out.put((group[i + 1] as number) - position);
       utterance = spoken;
-      position = this.#group[i] as number;
+      position = group[i + 1] as number;
     }
-    this.#group = [];
+    group.length = 0;
   }
 }
 
@@ -193,16 +206,17 @@ function readList(packed: Uint8Array, from: number, to: number): Places {
   let call = 0;
   while (reader.at < to) {
     const head = reader.take();
-    call += Math.floor(head / 2);
-    const count = head % 2 === 0 ? 1 : reader.take() + 2;
+    call += head >>> 1;
+    const count = (head & 1) === 0 ? 1 : reader.take() + 2;
     let position = 0;
     let utterance = 0;
     for (let i = 0; i < count; i++) {
       const side = reader.take();
-      utterance += Math.floor(side / 3);
+      const who = side % 3;
+      utterance += side - who;
       position += reader.take();
       keys[length] = call * CALL_SPAN + position;
-      sides[length++] = utterance * 3 + (side % 3);
+      sides[length++] = utterance + who;
     }
   }
   return { keys: keys.subarray(0, length), sides: sides.subarray(0, length) };
@@ -226,36 +240,34 @@ export function mergeShards(parts: readonly MergePart[], bits: number): Map<numb
       else found.set(term, [entry]);
     });
   }
-  const lists = [...found.keys()]
-    .sort((a, b) => a - b)
-    .map((term) => {
-      const writer = new ListWriter();
-      for (const { places, before } of found.get(term) ?? []) {
-        for (let i = 0; i < places.keys.length; i++) writer.add((places.keys[i] as number) + before * CALL_SPAN, places.sides[i] as number);
-      }
-      return { term, bytes: writer.bytes() };
-    });
-  return packShards(lists, bits);
+  const writer = new ListWriter();
+  for (const term of Float64Array.from(found.keys()).sort()) {
+    writer.begin(term);
+    for (const { places, before } of found.get(term) ?? []) addPlaces(writer, places, before);
+  }
+  return packShards(writer.lists(), bits);
+}
+
+function addPlaces(writer: ListWriter, { keys, sides }: Places, before: number, skipped?: ReadonlySet<number>): void {
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as number;
+    const call = Math.floor(key / CALL_SPAN);
+    if (!skipped?.has(call)) writer.add(call + before, sides[i] as number, key - call * CALL_SPAN);
+  }
 }
 
 /** The shard without some calls; null where nothing is left, the same bytes where nothing of them was there. */
 export function withoutCalls(packed: Uint8Array, gone: ReadonlySet<number>): Uint8Array | null {
   const shard = openShard(packed);
+  const writer = new ListWriter();
   let touched = false;
-  const lists: TermList[] = [];
   shard.terms.forEach((term, index) => {
-    const { keys, sides } = shard.places(index);
-    const writer = new ListWriter();
-    let left = 0;
-    for (let i = 0; i < keys.length; i++) {
-      if (gone.has(Math.floor((keys[i] as number) / CALL_SPAN))) touched = true;
-      else {
-        writer.add(keys[i] as number, sides[i] as number);
-        left++;
-      }
-    }
-    if (left > 0) lists.push({ term, bytes: writer.bytes() });
+    const places = shard.places(index);
+    touched ||= places.keys.some((key) => gone.has(Math.floor(key / CALL_SPAN)));
+    writer.begin(term);
+    addPlaces(writer, places, 0, gone);
   });
   if (!touched) return packed;
+  const lists = writer.lists();
   return lists.length === 0 ? null : packShard(lists);
 }

@@ -1,4 +1,4 @@
-/** Numbers from 0 to 2^53, the small ones in one byte, one after the other. */
+/** Whole numbers below 2^31, the small ones in one byte, one after the other. */
 export class VarintWriter {
   #bytes: Uint8Array;
   length = 0;
@@ -7,12 +7,13 @@ export class VarintWriter {
     this.#bytes = new Uint8Array(capacity);
   }
 
+  /** A whole number below 2^31. */
   put(value: number): void {
-    if (this.length + 8 > this.#bytes.length) this.#grow(this.length + 8);
+    if (this.length + 5 > this.#bytes.length) this.#grow(this.length + 5);
     let rest = value;
     while (rest >= 0x80) {
-      this.#bytes[this.length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
+      this.#bytes[this.length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
     this.#bytes[this.length++] = rest;
   }
@@ -22,10 +23,9 @@ export class VarintWriter {
     this.put(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
-  append(bytes: Uint8Array): void {
-    if (this.length + bytes.length > this.#bytes.length) this.#grow(this.length + bytes.length);
-    this.#bytes.set(bytes, this.length);
-    this.length += bytes.length;
+  /** What was written from here on; valid until more is written. */
+  since(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.length);
   }
 
   /** A copy of what was written. */
@@ -56,11 +56,11 @@ export class VarintReader {
     let byte = this.#bytes[this.at++] as number;
     if (byte < 0x80) return byte;
     let value = byte & 0x7f;
-    let scale = 0x80;
+    let shift = 7;
     do {
       byte = this.#bytes[this.at++] as number;
-      value += (byte & 0x7f) * scale;
-      scale *= 0x80;
+      value |= (byte & 0x7f) << shift;
+      shift += 7;
     } while (byte >= 0x80);
     return value;
   }
