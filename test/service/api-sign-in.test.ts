@@ -3,6 +3,7 @@ import { createFirstAdmin } from "../../src/api/auth/first-admin.ts";
 import { createSignInLink } from "../../src/api/auth/sign-in.ts";
 import { openTestApi, PASSWORD, type TestApi } from "../support/api.ts";
 import { TEST_SERVER } from "../support/database.ts";
+import { until } from "../support/work.ts";
 
 describe.skipIf(TEST_SERVER === null)("signing in", () => {
   let api: TestApi;
@@ -52,7 +53,9 @@ describe.skipIf(TEST_SERVER === null)("signing in", () => {
 
   it("refuses who is disabled, and ends their session", async () => {
     const carla = await api.as("inspector", { username: "carla" });
-    await api.models.users.change(carla.user?.id ?? "", { disabled: true });
+    const admin = await api.as("admin");
+    expect((await carla.json("GET", "/api/me")).status).toBe(200);
+    expect((await admin.json("PATCH", `/api/users/${carla.user?.id}`, { disabled: true })).status).toBe(200);
     expect((await carla.json("GET", "/api/me")).status).toBe(401);
     expect((await login("carla", PASSWORD)).status).toBe(401);
   });
@@ -196,7 +199,8 @@ describe.skipIf(TEST_SERVER === null)("tokens of programs", () => {
     const { body } = await person.json("POST", "/api/tokens", { name: "x", role: "inspector" });
     const token = String(body.token);
     expect(await (await bearer(token)).json()).toMatchObject({ user: { role: "inspector" } });
-    await api.models.users.change(person.user?.id ?? "", { role: "manager" });
+    const admin = await api.as("admin");
+    expect((await admin.json("PATCH", `/api/users/${person.user?.id}`, { role: "manager" })).status).toBe(200);
     expect((await bearer(token)).status).toBe(401);
   });
 
@@ -271,5 +275,15 @@ describe.skipIf(TEST_SERVER === null)("users", () => {
       expect((await admin.json("PATCH", `/api/users/${encodeURIComponent(id)}`, { name: "x" })).status).toBe(404);
     const { body } = await admin.json("GET", "/api/users?limit=200");
     expect((body.items as { username: string }[]).map(({ username }) => username)).not.toContain("stranger");
+  });
+});
+
+describe.skipIf(TEST_SERVER === null)("what is remembered of a sign-in", () => {
+  it("is no longer than a second, where another process ended it", async () => {
+    await using api = await openTestApi();
+    const person = await api.as("inspector");
+    expect((await person.json("GET", "/api/me")).status).toBe(200);
+    await api.models.users.change(person.user?.id ?? "", { disabled: true });
+    await until(async () => (await person.json("GET", "/api/me")).status === 401, "the sign-in is known to have ended", 5_000);
   });
 });

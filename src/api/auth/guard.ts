@@ -6,15 +6,23 @@ import type { ApiDeps } from "../deps.ts";
 import { notFound } from "../problem.ts";
 import type { Access } from "./access.ts";
 import type { Caller } from "./caller.ts";
-import { identify } from "./identify.ts";
+import { createIdentify, type Identify } from "./identify.ts";
 import { checkOrigin } from "./origin.ts";
 import { hashSecret } from "./secret.ts";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    identify: Identify;
+  }
+}
 
 /**
  * The one place where rights are enforced: before the body of a request is read, by what its route declares (`config.access`). A route that declares nothing
  * keeps the server from starting.
  */
 export function guard(app: FastifyInstance, { models, config }: Pick<ApiDeps, "models" | "config">): void {
+  const identify = createIdentify(models);
+  app.decorate("identify", identify);
   app.decorateRequest("caller", null);
   app.decorateRequest("call", null);
 
@@ -31,7 +39,7 @@ export function guard(app: FastifyInstance, { models, config }: Pick<ApiDeps, "m
     const { access } = request.routeOptions.config;
     if (access === undefined) throw new CallsiftError("internal/bug", "expected config.access of the route");
     if (access === "operations") return checkOperations(request, config.metricsToken);
-    const caller = await identify(request, models);
+    const caller = await identify(request);
     // Signing in is a change too, though nobody is signed in yet.
     if (caller?.by !== "token") checkOrigin(request, config.publicUrl);
     request.caller = caller;

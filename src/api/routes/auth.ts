@@ -54,6 +54,7 @@ export const authRoutes: ApiRoutes = (app, deps) => {
     async (request, reply) => {
       const { by, secretHash } = callerOf(request);
       if (by === "cookie") await deps.models.sessions.close(secretHash);
+      app.identify.forget();
       await recordAudit(deps.models, request, "signed-out", null);
       return await reply.clearCookie(SESSION_COOKIE, { path: "/" }).status(204).send(null);
     },

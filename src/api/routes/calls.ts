@@ -1,16 +1,14 @@
-import type { Call } from "../../models/calls.ts";
-import type { Models } from "../../models/models.ts";
-import type { Review as SavedReview } from "../../models/reviews.ts";
 import { CallsiftError } from "../../pipeline/errors.ts";
 import { recordAudit } from "../audit.ts";
 import { ADMINS, CALL_VIEWERS, REVIEWERS } from "../auth/access.ts";
 import { callerOf, callOf } from "../auth/caller.ts";
 import { acceptCall, enqueue } from "../calls/accept.ts";
 import { receiveByAddress } from "../calls/by-address.ts";
+import { callDetail } from "../calls/detail.ts";
 import { eraseCall } from "../calls/erase.ts";
 import { receiveForm } from "../calls/form.ts";
 import { notFound } from "../problem.ts";
-import { Accepted, CallDetail, CallItem, CallListQuery, callItem, readFilter, reviewOf } from "../schemas/calls.ts";
+import { Accepted, CallDetail, CallItem, CallListQuery, callItem, readFilter } from "../schemas/calls.ts";
 import { IdParams, NoContent, page, strict } from "../schemas/common.ts";
 import type { ApiRoutes } from "../server.ts";
 
@@ -69,17 +67,8 @@ export const callRoutes: ApiRoutes = (app, deps) => {
     },
     async (request) => {
       const call = callOf(request);
-      const review = call.review && call.review.version > 0 ? await models.reviews.latest(call.id) : null;
-      // What people have said names findings of the screening that they saw.
-      const { recipe, policy } = review ?? call;
-      const screening = recipe !== null && policy !== null ? await models.screenings.get(call.id, recipe, policy) : null;
       await recordAudit(models, request, "call-seen", call.id);
-      const { id, status, error, name, metadata, receivedAt, startedAt, attempts, sampled } = call;
-      return {
-        ...{ id, status, error, name, metadata, receivedAt, startedAt, attempts, sampled, screening },
-        review: reviewOf(call, review),
-        finalScore: await finalScoreOf(call, review, models),
-      };
+      return await callDetail(call, models);
     },
   );
 
@@ -119,13 +108,3 @@ export const callRoutes: ApiRoutes = (app, deps) => {
     },
   );
 };
-
-/** Of the latest submitted review; a draft that follows it changes nothing yet. */
-async function finalScoreOf({ id, review }: Call, latest: SavedReview | null, { reviews }: Models) {
-  if (latest?.status === "submitted") return latest.score;
-  if (review === null || review.score === null) return null;
-  const submitted = (await reviews.history(id)).filter(({ status }) => status === "submitted");
-  return (
-    submitted.reduce<SavedReview | null>((last, one) => (last === null || one.version > last.version ? one : last), null)?.score ?? null
-  );
-}

@@ -3,7 +3,6 @@ import type { Call } from "../../models/calls.ts";
 import { CallsiftError } from "../../pipeline/errors.ts";
 import { CALL_VIEWERS } from "../auth/access.ts";
 import { callerOf } from "../auth/caller.ts";
-import { identify } from "../auth/identify.ts";
 import { createCallChanges } from "../call-changes.ts";
 import { binary } from "../schemas/common.ts";
 import type { ApiRoutes } from "../server.ts";
@@ -41,7 +40,7 @@ export const eventRoutes: ApiRoutes = (app, deps) => {
       const heartbeat = setInterval(() => {
         output.push(": still here\n\n");
         // Signed out, disabled, or of another role now.
-        identify(request, deps.models).then(
+        app.identify(request).then(
           (caller) => (caller?.role === request.caller?.role && caller?.user.id === user.id ? undefined : ended.abort()),
           () => ended.abort(),
         );

@@ -62,6 +62,7 @@ export const tokenRoutes: ApiRoutes = (app, { models }) => {
     async (request, reply) => {
       const { id } = request.params;
       if (!isId(id) || !(await models.tokens.remove(id, callerOf(request).user.id))) throw notFound("no such token");
+      app.identify.forget();
       await recordAudit(models, request, "token-removed", id);
       return await reply.status(204).send(null);
     },

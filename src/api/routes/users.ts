@@ -67,6 +67,7 @@ export const userRoutes: ApiRoutes = (app, { models }) => {
         ...(password !== undefined && { passwordHash: await hashPassword(password) }),
       });
       if (!after) throw notFound("no such user");
+      app.identify.forget();
       await recordAudit(models, request, "user-changed", id, { fields: Object.keys(request.body).sort().join(" ") });
       return after;
     },
