@@ -29,6 +29,9 @@ describe("where a webhook may be told", () => {
     await expect(check("https://hooks.example.com/", ["93.184.216.34", "10.0.0.1"])).rejects.toMatchObject({ code: "source/refused" });
     await expect(check("https://hooks.example.com/", [])).rejects.toMatchObject({ code: "request/invalid" });
     expect(await checkWebhookAddress("http://127.0.0.1:9000/", { privateAddresses: true })).toBe("http://127.0.0.1:9000/");
+    await expect(checkWebhookAddress("http://169.254.169.254/", { privateAddresses: true })).rejects.toMatchObject({
+      code: "source/refused",
+    });
   });
 
   it.each([
