@@ -22,11 +22,12 @@ export async function describeRoutes(version: string): Promise<object> {
   }
 }
 
-/** Stands where something is named, and nothing of it used. */
+/** Stands where something is named, and nothing of it called. */
 function absent<T extends object>(what: string): T {
   return new Proxy((() => {}) as unknown as T, {
-    get(_target, name) {
-      throw new CallsiftError("internal/bug", `expected routes only to be described, got a use of ${what}.${String(name)}`);
+    get: (_target, name) => (typeof name === "symbol" || name === "then" ? undefined : absent(`${what}.${name}`)),
+    apply() {
+      throw new CallsiftError("internal/bug", `expected routes only to be described, got a call of ${what}`);
     },
   });
 }
