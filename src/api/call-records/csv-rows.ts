@@ -1,5 +1,5 @@
 import { pipeline, Readable } from "node:stream";
-import { parse } from "csv-parse";
+import { CsvError, parse } from "csv-parse";
 import { CallsiftError } from "../../pipeline/errors.ts";
 import { invalidAt } from "../validate.ts";
 
@@ -62,7 +62,7 @@ export async function* csvRows(
       if (cells.length > 0) yield { line, cells: Object.fromEntries(cells) };
     }
   } catch (error) {
-    if (error instanceof Error && "code" in error && String(error.code).startsWith("CSV_"))
+    if (error instanceof CsvError)
       throw new CallsiftError("request/invalid", `body: expected a table of comma-separated values (${error.message.slice(0, 200)})`, {
         cause: error,
       });
