@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CallsiftError } from "../../src/pipeline/errors.ts";
 import { type BackLoadOptions, backLoad, doneListOf } from "../../src/workers/sources/back-load.ts";
 import { openDoneFiles } from "../../src/workers/sources/done-files.ts";
-import { findCalls } from "../../src/workers/sources/found-call.ts";
+import { callOfFile, findCalls } from "../../src/workers/sources/found-call.ts";
 import { type MetadataRow, readMetadataRows } from "../../src/workers/sources/metadata-rows.ts";
 import { parseNamePattern } from "../../src/workers/sources/name-pattern.ts";
 import { createPace } from "../../src/workers/sources/pace.ts";
@@ -43,6 +43,7 @@ describe("finding calls", () => {
     write("pair.meta.json", JSON.stringify({ legs: { agent: "pair.agent.wav", customer: "sub/pair.customer.wav" } }));
     write("pair.agent.wav", "x");
     write("sub/pair.customer.wav", "x");
+    write("sub/other.wav", "x");
     write("broken.meta.json", "{");
     const found = [];
     for await (const { name, legs } of findCalls(folder.path, { except: [folder.file("done")] })) found.push([name, legs !== null]);
@@ -51,9 +52,14 @@ describe("finding calls", () => {
       ["pair", true],
       ["a/1.WAV", false],
       ["a/2.mp3", false],
-      // In a folder of its own a leg cannot be told from a recording.
-      ["sub/pair.customer.wav", false],
+      ["sub/other.wav", false],
     ]);
+    const below = { "sub/pair.customer.wav": null, "sub/other.wav": { name: "sub/other.wav" } };
+    for (const [name, call] of Object.entries(below)) {
+      const found = await callOfFile(folder.path, folder.file(name), ["pair.customer.wav", "other.wav"]);
+      if (call) expect(found).toMatchObject(call);
+      else expect(found).toBeNull();
+    }
   });
 });
 

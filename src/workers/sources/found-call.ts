@@ -18,6 +18,8 @@ export interface FoundCall {
  */
 export async function* findCalls(root: string, { except = [] }: { readonly except?: readonly string[] } = {}): AsyncGenerator<FoundCall> {
   const folders = [root];
+  /** Of metadata files in folders above: a folder comes before those below it. */
+  const legsBelow = new Set<string>();
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith("."));
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -26,10 +28,12 @@ export async function* findCalls(root: string, { except = [] }: { readonly excep
     const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
     const legs = await legsIn(folder, files);
     const isLeg = new Set([...legs.values()].flatMap(({ agent, customer }) => [agent, customer]));
+    for (const path of isLeg) if (dirname(path) !== folder) legsBelow.add(path);
     for (const name of files) {
       const path = join(folder, name);
       const own = legs.get(name) ?? null;
-      if (own || (isRecordingName(name) && !isLeg.has(path))) yield { name: nameOf(root, path, own !== null), path, legs: own };
+      if (own || (isRecordingName(name) && !isLeg.has(path) && !legsBelow.delete(path)))
+        yield { name: nameOf(root, path, own !== null), path, legs: own };
     }
   }
 }
@@ -45,8 +49,19 @@ export async function callOfFile(root: string, path: string, files: readonly str
   const legs = await legsIn(folder, files);
   const own = legs.get(name) ?? null;
   if (own) return { name: nameOf(root, path, true), path, legs: own };
-  const isLeg = [...legs.values()].some(({ agent, customer }) => path === agent || path === customer);
+  const named = [...legs.values(), ...(await legsAbove(root, folder))];
+  const isLeg = named.some(({ agent, customer }) => path === agent || path === customer);
   return isRecordingName(name) && !isLeg ? { name: nameOf(root, path, false), path, legs: null } : null;
+}
+
+/** Legs that metadata files between the root and the folder name. */
+async function legsAbove(root: string, folder: string): Promise<NonNullable<FoundCall["legs"]>[]> {
+  const found: NonNullable<FoundCall["legs"]>[] = [];
+  for (let above = folder; above !== root && above !== dirname(above); ) {
+    above = dirname(above);
+    found.push(...(await legsIn(above, await readdir(above))).values());
+  }
+  return found;
 }
 
 function nameOf(root: string, path: string, isMeta: boolean): string {
