@@ -72,6 +72,13 @@ describe.skipIf(TEST_SERVERS.length === 0)("search (skipped where there is no Mo
           `${callId} ${marks.toReversed().reduce((line, [from, to]) => `${line.slice(0, from)}【${line.slice(from, to)}】${line.slice(to)}`, text)}`,
       );
 
+    test("calls without a word are taken, and found by none", async () => {
+      await add("wordless-1", [], { tenant: "wordless" });
+      await add("wordless-2", [said("agent", 0, "，。")], { tenant: "wordless" });
+      await add("worded", call("a:喂你好"), { tenant: "wordless" });
+      expect(shown(await ask("你好", { tenant: "wordless" }))).toEqual(["worded 喂【你好】"]);
+    });
+
     test("phrases are found however they are written, with marks in the written text and the times of the words", async () => {
       await add("w1", call("a:您好，請問有什麼可以幫您？", "c:我要退款，我的号码是１３８。"), { tenant: "w" });
       await add("w2", call("c:I want a Refund, please."), { tenant: "w", day: 1 });

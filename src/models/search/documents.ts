@@ -76,7 +76,8 @@ export interface BlockSetDocument {
 }
 
 const text = { type: String, required: true } as const;
-const bytes = { type: Buffer, required: true } as const;
+/** Not `required`: mongoose takes an empty one, of a call without words, for none. */
+const bytes = { type: Buffer } as const;
 
 const wordsSchema = new Schema<WordsDocument>(
   {
