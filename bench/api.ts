@@ -14,11 +14,10 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CallSummary, ScoredCall } from "../src/models/calls.ts";
-import { newCallId } from "../src/models/ids.ts";
-import type { Models } from "../src/models/models.ts";
 import { openModels } from "../src/models/open.ts";
 import { openLocalDatabase } from "../src/store/open.ts";
+import { fill } from "./api/fill.ts";
+import { many } from "./api/many.ts";
 import { median, type Row, report } from "./report.ts";
 
 const CLIENTS = 50;
@@ -149,22 +148,6 @@ async function ask(address: string, path: string, cookie: string, body?: { type:
   });
 }
 
-/** Does `count` things, `atOnce` at a time; the time that each took, ms. */
-async function many(count: number, atOnce: number, one: (i: number) => Promise<void>): Promise<number[]> {
-  const times: number[] = [];
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let i = next++; i < count; i = next++) {
-        const started = performance.now();
-        await one(i);
-        times.push(performance.now() - started);
-      }
-    }),
-  );
-  return times;
-}
-
 const sound = randomBytes(MEGABYTE - 16);
 
 async function uploadAll(address: string, cookie: string): Promise<{ perSecond: number; times: number[] }> {
@@ -199,57 +182,6 @@ async function askMany(address: string, cookie: string, path: string, count: num
     const status = await ask(address, path, cookie);
     if (status !== 200) throw new Error(`${path}: expected 200, got ${status}`);
   });
-}
-
-/** Calls of three months, of 40 agents in 8 teams; a third to be reviewed. */
-async function fill(models: Models, count: number): Promise<void> {
-  const scored: ScoredCall[] = [];
-  const start = Date.parse("2025-01-01T00:00:00Z");
-  await many(count, 32, async (i) => {
-    const agentNumber = i % 40;
-    const { call } = await models.calls.accept({
-      id: newCallId(),
-      tenant: "default",
-      sha256: createHash("sha256").update(`call ${i}`).digest("hex"),
-      name: `call-${i}.wav`,
-      bytes: MEGABYTE,
-      recording: { key: `default/${i}` },
-      givenTranscript: null,
-      lane: "bulk",
-      metadata: {
-        callId: `c-${i}`,
-        agentId: `agent-${agentNumber}`,
-        agentName: `Agent ${agentNumber}`,
-        team: `team-${agentNumber % 8}`,
-        startedAt: new Date(start + (i * 90 * 86_400_000) / count).toISOString(),
-        customerNumber: `138${String(i).padStart(8, "0")}`,
-        direction: "inbound",
-      },
-    });
-    scored.push({ id: call.id, recipe: "r".repeat(64), policy: "p".repeat(64), summary: summaryOf(i) });
-  });
-  for (let at = 0; at < scored.length; at += 500) await models.calls.scoredMany(scored.slice(at, at + 500));
-}
-
-function summaryOf(i: number): CallSummary {
-  const isFatal = i % 50 === 0;
-  const isFlagged = i % 3 === 0;
-  const rules = isFatal ? ["insult", "dead-air"] : isFlagged ? ["dead-air", "missing-closing", "fillers"] : [];
-  return {
-    score: isFatal ? 0 : 20 - (i % 7),
-    max: 20,
-    band: isFatal ? "fail" : "good",
-    fatal: isFatal,
-    complete: true,
-    queue: isFlagged || isFatal ? "review" : "pass",
-    priority: isFatal ? 90 : (i * 7) % 80,
-    reasons: rules,
-    rules,
-    severities: isFatal ? ["fatal", "general"] : isFlagged ? ["general"] : [],
-    findings: rules.length,
-    durationMs: 180_000,
-    layout: "split",
-  };
 }
 
 function percentile(values: readonly number[], share: number): number {
