@@ -53,7 +53,7 @@ async function insertOrFind(connection: Connection, document: CallDocument): Pro
       if (!isDuplicate(error) || tries === 10) throw error;
     }
     const { tenant, sha256 } = document;
-    const first = await model.findOne({ tenant: { $eq: tenant }, sha256: { $eq: sha256 } }, LISTED).lean<CallDocument>();
+    const first = await model.findOne({ tenant, sha256 }, LISTED).lean<CallDocument>();
     if (first?.deletedAt === null) return callOf(first);
     if (first) await finishBurial(connection, first);
   }

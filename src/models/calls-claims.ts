@@ -1,12 +1,18 @@
-import type { Model, QueryFilter } from "mongoose";
+import type { Model } from "mongoose";
 import type { CallReview, CallStore } from "./calls.ts";
 import { changeCall } from "./calls-change.ts";
 import { type CallDocument, callOf, EPOCH, LISTED } from "./calls-document.ts";
-import { queuePlan } from "./calls-list.ts";
+import { ListEnds } from "./calls-ends.ts";
+import { type KeyRange, queryOf, queuePlan, readPage, upTo } from "./calls-list.ts";
 import { isId, newId } from "./ids.ts";
+
+/** The best calls, one of which the next person gets; more than people claim within a few milliseconds. */
+const LOOKED_AT = 20;
 
 /** Who looks at which call. */
 export function callClaims(model: Model<CallDocument>): Pick<CallStore, "claim" | "claimNext" | "unclaim" | "reviewed"> {
+  const ends = new ListEnds();
+
   return {
     async claim(id, user, leaseMs) {
       const claimed = await changeCall(model, id, (call, now) => {
@@ -19,18 +25,29 @@ export function callClaims(model: Model<CallDocument>): Pick<CallStore, "claim" 
     },
     async claimNext(scope, user, leaseMs) {
       const now = new Date();
-      const { conditions, key, order, index } = queuePlan(scope, now);
+      const plan = queuePlan(scope, now);
       const until = new Date(now.getTime() + leaseMs);
       // One step, so that of any number of people no two get the same call. Neither facets nor inbox know of claims, so nothing else has to change.
-      const claimed = await model
-        .findOneAndUpdate(
-          { $and: conditions as QueryFilter<CallDocument>[] },
-          {
-            $set: { rev: newId(), changedAt: now, claimUntil: until, "review.state": "claimed", "review.by": user, "review.until": until },
-          },
-          { sort: { [key]: order }, hint: index, returnDocument: "after", projection: LISTED },
-        )
-        .lean<CallDocument>();
+      const claimFirst = async (part: KeyRange) =>
+        await model
+          .findOneAndUpdate(
+            queryOf(plan, part),
+            {
+              $set: {
+                rev: newId(),
+                changedAt: now,
+                claimUntil: until,
+                "review.state": "claimed",
+                "review.by": user,
+                "review.until": until,
+              },
+            },
+            { sort: { [plan.key]: plan.order }, returnDocument: "after", projection: LISTED },
+          )
+          .lean<CallDocument>();
+      const last = (await readPage(model, ends, plan, { list: scope, limit: LOOKED_AT })).at(-1);
+      // Others may have claimed all of these meanwhile: then whichever is the best of the rest.
+      const claimed = (last && (await claimFirst(upTo(plan, last[plan.key])))) ?? (await claimFirst({}));
       return claimed && callOf(claimed, now);
     },
     async unclaim(id, user) {

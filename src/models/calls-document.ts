@@ -116,25 +116,15 @@ const schema = new Schema<CallDocument>(
   STRICT,
 );
 
-/** Names of the indexes, for hints. */
-export const CALL_INDEXES = {
-  priority: "list-by-priority",
-  start: "list-by-start",
-  score: "list-by-score",
-  inbox: "inbox",
-  todo: "todo",
-  abandoned: "abandoned",
-  ledger: "ledger",
-} as const;
-
 schema.index({ tenant: 1, sha256: 1 }, { name: "recording", unique: true });
-schema.index({ tenant: 1, facets: 1, byPriority: -1 }, { name: CALL_INDEXES.priority });
-schema.index({ tenant: 1, facets: 1, byStart: -1 }, { name: CALL_INDEXES.start });
-schema.index({ tenant: 1, facets: 1, byScore: 1 }, { name: CALL_INDEXES.score });
-schema.index({ inbox: 1, tenant: 1, byRank: 1 }, { name: CALL_INDEXES.inbox, partialFilterExpression: { inbox: { $exists: true } } });
-schema.index({ todo: 1, _id: 1 }, { name: CALL_INDEXES.todo, partialFilterExpression: { todo: { $exists: true } } });
-schema.index({ todo: 1, leaseUntil: 1 }, { name: CALL_INDEXES.abandoned, partialFilterExpression: { todo: { $exists: true } } });
-schema.index({ tenant: 1, startedAt: 1, ledger: 1, callKey: 1 }, { name: CALL_INDEXES.ledger });
+// Ascending, whatever the order of the list: the servers of the local database find ranges of texts only in ascending indexes.
+schema.index({ tenant: 1, facets: 1, byPriority: 1 }, { name: "by-priority" });
+schema.index({ tenant: 1, facets: 1, byStart: 1 }, { name: "by-start" });
+schema.index({ tenant: 1, facets: 1, byScore: 1 }, { name: "by-score" });
+schema.index({ inbox: 1, tenant: 1, byRank: 1 }, { name: "inbox", partialFilterExpression: { inbox: { $exists: true } } });
+schema.index({ todo: 1, _id: 1 }, { name: "todo", partialFilterExpression: { todo: { $exists: true } } });
+schema.index({ todo: 1, leaseUntil: 1 }, { name: "abandoned", partialFilterExpression: { todo: { $exists: true } } });
+schema.index({ tenant: 1, startedAt: 1, ledger: 1, callKey: 1 }, { name: "ledger" });
 schema.index({ tenant: 1, callKey: 1 }, { name: "call-key" });
 schema.index({ tenant: 1, receivedAt: 1, _id: 1 }, { name: "received" });
 schema.index({ tenant: 1, "metadata.customerNumber": 1, _id: 1 }, { name: "customer" });
@@ -254,8 +244,11 @@ export function callOf(doc: CallDocument, now: Date = new Date()): Call {
   };
 }
 
-/** Fields that lists need: everything but what only changes look at. */
-export const LISTED = { facets: 0, inbox: 0, unsettled: 0 } as const;
+/** Fields that `callOf` needs: everything but what only changes and indexes look at. */
+export const LISTED = {
+  ...{ facets: 0, inbox: 0, unsettled: 0, recording: 0, lease: 0, callKey: 0 },
+  ...{ state: 0, ledger: 0, score: 0, claimUntil: 0, todo: 0, leaseUntil: 0 },
+} as const;
 
 function reviewOf({ review, wanted }: CallDocument, now: Date): CallReview | null {
   if (review?.state !== "claimed" || (review.until ?? EPOCH) > now) return review;

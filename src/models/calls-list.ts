@@ -1,92 +1,149 @@
 import type { Model, QueryFilter } from "mongoose";
 import type { Call, CallFilter, CallScope, CallSort, CallStore } from "./calls.ts";
-import { CALL_INDEXES, type CallDocument, callOf, LISTED, NO_SCORE, scoreKey } from "./calls-document.ts";
+import { type CallDocument, callOf, LISTED, NO_SCORE, scoreKey } from "./calls-document.ts";
+import { ListEnds } from "./calls-ends.ts";
 import { callConditions, leadingFacets } from "./calls-filter.ts";
 import { makeCursor, readCursor } from "./cursor.ts";
+import { Joined } from "./joined.ts";
 import { BATCH, type Page, type PageOptions } from "./page.ts";
 
 type Conditions = QueryFilter<CallDocument>[];
 type SortKey = "byPriority" | "byStart" | "byScore" | "byRank";
 
+/** Part of a list, by its sort key: from `gte` up to, not with, `lt`. */
+export interface KeyRange {
+  readonly gte?: string;
+  readonly lt?: string;
+}
+
 /** A list along one index: every document has its own place (`key`), so a page goes on exactly behind the last. */
 export interface ListPlan {
   readonly key: SortKey;
   readonly order: 1 | -1;
-  readonly index: string;
+  /** What the index holds before the key. */
+  readonly lead: { readonly tenant: string; readonly facets: string } | { readonly inbox: string; readonly tenant: string };
+  readonly range: KeyRange;
   readonly conditions: Conditions;
 }
 
 const SORTS = {
-  "-priority": { key: "byPriority", order: -1, index: CALL_INDEXES.priority },
-  "-startedAt": { key: "byStart", order: -1, index: CALL_INDEXES.start },
-  score: { key: "byScore", order: 1, index: CALL_INDEXES.score },
-} as const satisfies Record<CallSort, Pick<ListPlan, "key" | "order" | "index">>;
+  "-priority": { key: "byPriority", order: -1 },
+  "-startedAt": { key: "byStart", order: -1 },
+  score: { key: "byScore", order: 1 },
+} as const satisfies Record<CallSort, Pick<ListPlan, "key" | "order">>;
+
+const OTHER_KEYS = {
+  byPriority: { byStart: 0, byScore: 0, byRank: 0 },
+  byStart: { byPriority: 0, byScore: 0, byRank: 0 },
+  byScore: { byPriority: 0, byStart: 0, byRank: 0 },
+  byRank: { byPriority: 0, byStart: 0, byScore: 0 },
+} as const;
+
+/** Read beyond a page, so that its end stays right while calls leave the list. */
+const BEYOND = 100;
 
 /** How a list is read. */
 export function listPlan(scope: CallScope, filter: CallFilter, sort: CallSort, now: Date): ListPlan {
-  const conditions = callConditions(scope, filter, now);
-  conditions.push({ facets: { $eq: leadingFacets(scope, filter)[0] ?? "*" } }, ...keyRange(filter, sort));
-  return { ...SORTS[sort], conditions };
+  const lead = { tenant: scope.tenant, facets: leadingFacets(scope, filter)[0] ?? "*" };
+  return { ...SORTS[sort], lead, range: rangeOf(filter, sort), conditions: callConditions(scope, filter, now) };
 }
 
 /** How the queue is read: best first. */
 export function queuePlan(scope: CallScope, now: Date): ListPlan {
-  const own = scope.agentId !== undefined ? `agent:${scope.agentId}` : scope.team !== undefined ? `team:${scope.team}` : "*";
-  const conditions: Conditions = [...callConditions(scope, {}, now), { inbox: { $eq: own } }, { claimUntil: { $lte: now } }];
-  return { key: "byRank", order: 1, index: CALL_INDEXES.inbox, conditions };
+  const inbox = scope.agentId !== undefined ? `agent:${scope.agentId}` : scope.team !== undefined ? `team:${scope.team}` : "*";
+  const conditions: Conditions = [...callConditions(scope, {}, now), { claimUntil: { $lte: now } }];
+  return { key: "byRank", order: 1, lead: { inbox, tenant: scope.tenant }, range: {}, conditions };
+}
+
+/**
+ * The query of a part of a list. What the index holds stands alone in the first condition, all else below a second `$and`: the servers of the local database
+ * choose an index by a condition as it stands.
+ */
+export function queryOf({ lead, key, range, conditions }: ListPlan, part: KeyRange = {}): QueryFilter<CallDocument> {
+  const gte = [range.gte, part.gte].reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a));
+  const lt = [range.lt, part.lt].reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
+  const keys = { ...(gte !== undefined && { $gte: gte }), ...(lt !== undefined && { $lt: lt }) };
+  const first = { ...lead, ...((gte ?? lt) !== undefined && { [key]: keys }) };
+  return { $and: [first, { $and: conditions }] } as QueryFilter<CallDocument>;
 }
 
 /** The lists of calls. */
 export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | "all" | "queue"> {
+  const ends = new ListEnds();
+  const joined = new Joined<readonly CallDocument[]>();
+  const page = async (plan: ListPlan, list: object, { limit, cursor, owner }: PageOptions): Promise<Page<Call>> => {
+    const bound = { ...list, owner: owner ?? null };
+    const after = cursor === undefined ? undefined : String(readCursor(bound, cursor, ["string"])[0]);
+    const part = { list, after, limit: limit + 1 };
+    const found = await joined.read(JSON.stringify(part), async () => await readPage(model, ends, plan, part));
+    const items = found.slice(0, limit);
+    const last = found.length > limit ? items.at(-1) : undefined;
+    const now = new Date();
+    return { items: items.map((doc) => callOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
+  };
+
   return {
     list: async (scope, filter, options) =>
-      await page(model, listPlan(scope, filter, options.sort, new Date()), { scope, filter, sort: options.sort }, options),
-    queue: async (scope, options) => await page(model, queuePlan(scope, new Date()), { scope, queue: true }, options),
+      await page(listPlan(scope, filter, options.sort, new Date()), { scope, filter, sort: options.sort }, options),
+    queue: async (scope, options) => await page(queuePlan(scope, new Date()), { scope, queue: true }, options),
     async *all(scope, filter, sort) {
       const plan = listPlan(scope, filter, sort, new Date());
       // A query a batch, so that a database that is started again in between does not end the stream.
-      for (let after: string | undefined; ; ) {
-        const found = await read(model, plan, after, BATCH);
+      for (let part: KeyRange = {}; ; ) {
+        const found = await read(model, plan, part, BATCH);
         for (const doc of found) yield callOf(doc);
-        if (found.length < BATCH) return;
-        after = found.at(-1)?.[plan.key];
+        const last = found.at(-1);
+        if (last === undefined || found.length < BATCH) return;
+        part = behind(plan, last[plan.key]);
       }
     },
   };
 }
 
-async function page(model: Model<CallDocument>, plan: ListPlan, list: object, { limit, cursor, owner }: PageOptions): Promise<Page<Call>> {
-  const bound = { ...list, owner: owner ?? null };
-  const after = cursor === undefined ? undefined : String(readCursor(bound, cursor, ["string"])[0]);
-  const found = await read(model, plan, after, limit + 1);
-  const items = found.slice(0, limit);
-  const last = found.length > limit ? items.at(-1) : undefined;
-  const now = new Date();
-  return { items: items.map((doc) => callOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
+/** The first `limit` calls of a list behind `after`. */
+export async function readPage(
+  model: Model<CallDocument>,
+  ends: ListEnds,
+  plan: ListPlan,
+  { list, after, limit }: { readonly list: object; readonly after?: string | undefined; readonly limit: number },
+): Promise<readonly CallDocument[]> {
+  const name = JSON.stringify([list, after, limit]);
+  const part = after === undefined ? {} : behind(plan, after);
+  const end = ends.get(name);
+  if (end !== undefined) {
+    const found = await read(model, plan, { ...part, ...upTo(plan, end) }, limit);
+    if (found.length === limit) return found;
+  }
+  const found = await read(model, plan, part, limit + BEYOND);
+  const last = found.at(-1);
+  if (last !== undefined && found.length === limit + BEYOND) ends.set(name, last[plan.key]);
+  else ends.delete(name);
+  return found.slice(0, limit);
 }
 
-function read(model: Model<CallDocument>, { key, order, index, conditions }: ListPlan, after: string | undefined, limit: number) {
-  const behind: Conditions = after === undefined ? [] : [{ [key]: order === 1 ? { $gt: after } : { $lt: after } }];
+// Keys end in ids of one length, so none begins with another, and "~" lies behind all that they are made of.
+
+/** What comes after a key, in the order of the list. */
+const behind = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { gte: `${key}~` } : { lt: key });
+
+/** What comes before a key, and the key. */
+export const upTo = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { lt: `${key}~` } : { gte: key });
+
+function read(model: Model<CallDocument>, plan: ListPlan, part: KeyRange, limit: number): Promise<CallDocument[]> {
   return model
-    .find({ $and: [...conditions, ...behind] }, LISTED)
-    .sort({ [key]: order })
-    .hint(index)
+    .find(queryOf(plan, part), { ...LISTED, ...OTHER_KEYS[plan.key] })
+    .sort({ [plan.key]: plan.order })
     .limit(limit)
-    .lean<CallDocument[]>();
+    .lean<CallDocument[]>()
+    .exec();
 }
 
 /** Ranges of the filter as ranges of the sort key, where the list is sorted by them: what lies outside isn't looked at. */
-function keyRange({ from, to, minScore, maxScore }: CallFilter, sort: CallSort): Conditions {
-  const range: Conditions = [];
-  if (sort === "-startedAt") {
-    if (from !== undefined) range.push({ byStart: { $gte: from.toISOString() } });
-    if (to !== undefined) range.push({ byStart: { $lt: to.toISOString() } });
-  }
-  if (sort === "score") {
-    if (minScore !== undefined) range.push({ byScore: { $gte: scoreKey(minScore) } });
-    // "~" lies behind every id.
-    if (maxScore !== undefined) range.push({ byScore: { $lte: scoreKey(maxScore, "~") } });
-    else if (minScore !== undefined) range.push({ byScore: { $lt: scoreKey(NO_SCORE) } });
-  }
-  return range;
+function rangeOf({ from, to, minScore, maxScore }: CallFilter, sort: CallSort): KeyRange {
+  if (sort === "-startedAt") return { ...(from && { gte: from.toISOString() }), ...(to && { lt: to.toISOString() }) };
+  if (sort === "-priority" || (minScore === undefined && maxScore === undefined)) return {};
+  return {
+    ...(minScore !== undefined && { gte: scoreKey(minScore) }),
+    lt: maxScore === undefined ? scoreKey(NO_SCORE) : scoreKey(maxScore, "~"),
+  };
 }

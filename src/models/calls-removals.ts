@@ -1,7 +1,7 @@
 import type { Connection, QueryFilter } from "mongoose";
 import type { CallStatus, CallStore } from "./calls.ts";
 import { changeCall } from "./calls-change.ts";
-import { type CallDocument, callModel, callOf, LISTED } from "./calls-document.ts";
+import { type CallDocument, callModel, callOf, EPOCH, LISTED } from "./calls-document.ts";
 import { callConditions } from "./calls-filter.ts";
 import { sourceModel } from "./calls-sources.ts";
 import { buriedFacts, finishBurial } from "./calls-tombstones.ts";
@@ -21,16 +21,20 @@ export function callRemovals(connection: Connection): Pick<CallStore, "bury" | "
       return callOf(buried);
     },
     async *find(scope, { customerNumber, receivedBefore, queue }) {
-      const conditions: QueryFilter<CallDocument>[] = callConditions(scope, { ...(queue !== undefined && { queue }) }, new Date());
+      const { tenant } = scope;
+      const conditions = callConditions(scope, { ...(queue !== undefined && { queue }) }, new Date());
       if (customerNumber !== undefined) conditions.push({ "metadata.customerNumber": { $eq: customerNumber } });
       if (receivedBefore !== undefined) conditions.push({ receivedAt: { $lt: receivedBefore } });
       const byCustomer = customerNumber !== undefined;
       for (let last: CallDocument | undefined; ; ) {
-        const behind = last === undefined ? [] : byCustomer ? [{ _id: { $gt: last._id } }] : behindReceived(last);
+        // What an index holds alone in the first condition, as in `queryOf`.
+        const first = byCustomer
+          ? { tenant, "metadata.customerNumber": customerNumber, ...(last && { _id: { $gt: last._id } }) }
+          : { tenant, receivedAt: { $gte: last?.receivedAt ?? EPOCH, ...(receivedBefore && { $lt: receivedBefore }) } };
+        const rest = byCustomer || last === undefined ? conditions : [...conditions, notBefore(last)];
         const found: CallDocument[] = await model
-          .find({ $and: [...conditions, ...behind] }, LISTED)
+          .find({ $and: [first, { $and: rest }] }, LISTED)
           .sort(byCustomer ? { _id: 1 } : { receivedAt: 1, _id: 1 })
-          .hint(byCustomer ? "customer" : "received")
           .limit(BATCH)
           .lean<CallDocument[]>();
         for (const doc of found) yield callOf(doc);
@@ -53,7 +57,6 @@ export function callRemovals(connection: Connection): Pick<CallStore, "bury" | "
   };
 }
 
-const behindReceived = ({ receivedAt, _id }: CallDocument): QueryFilter<CallDocument>[] => [
-  { receivedAt: { $gte: receivedAt } },
-  { $or: [{ receivedAt: { $gt: receivedAt } }, { _id: { $gt: _id } }] },
-];
+const notBefore = ({ receivedAt, _id }: CallDocument): QueryFilter<CallDocument> => ({
+  $or: [{ receivedAt: { $gt: receivedAt } }, { _id: { $gt: _id } }],
+});

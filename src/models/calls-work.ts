@@ -1,7 +1,7 @@
 import type { AnyBulkWriteOperation, Model } from "mongoose";
 import type { CallReview, CallStore, ScoredCall, Unfinished } from "./calls.ts";
 import { changeCall, changedCall } from "./calls-change.ts";
-import { CALL_INDEXES, type CallDocument, type CallFacts, callOf, EPOCH } from "./calls-document.ts";
+import { type CallDocument, type CallFacts, callOf, EPOCH } from "./calls-document.ts";
 import { isId, newId } from "./ids.ts";
 
 type Work = Pick<CallStore, "begin" | "renew" | "release" | "heard" | "scored" | "scoredMany" | "failed" | "retry" | "unfinished">;
@@ -88,7 +88,6 @@ export function callWork(model: Model<CallDocument>): Work {
           ...(after !== undefined && { _id: { $gt: after } }),
         })
         .sort({ _id: 1 })
-        .hint(abandoned ? CALL_INDEXES.abandoned : CALL_INDEXES.todo)
         .limit(limit)
         .lean<CallDocument[]>();
       return found.map(unfinishedOf);

@@ -1,6 +1,6 @@
 import type { Connection } from "mongoose";
 import type { CallRecordDocument, CoverageDay } from "./call-records.ts";
-import { CALL_INDEXES, type CallDocument, callModel } from "./calls-document.ts";
+import { type CallDocument, callModel } from "./calls-document.ts";
 import { type TombstoneDocument, tombstoneModel } from "./calls-tombstones.ts";
 import { dayNamer } from "./days.ts";
 
@@ -58,36 +58,35 @@ export function coverageSources(connection: Connection, tenant: string): Coverag
   const tombstones = tombstoneModel(connection);
   // The collection by name: its model's file reads this one.
   const records = connection.collection<CallRecordDocument>("call-records");
-  const started = (from: Date, to: Date) => ({ tenant: { $eq: tenant }, startedAt: { $gte: from, $lt: to } });
-  const keyed = (keys: readonly string[]) => ({ tenant: { $eq: tenant }, callKey: { $in: [...keys] } });
+  const started = (from: Date, to: Date) => ({ tenant, startedAt: { $gte: from, $lt: to } });
+  const keyed = (keys: readonly string[]) => ({ tenant, callKey: { $in: [...keys] } });
   const batchSize = LOOKED_UP;
   return {
     async *calls(from, to) {
       const fields = { _id: 0, startedAt: 1, ledger: 1, callKey: 1 } as const;
-      const live = calls.find({ ...started(from, to), ledger: { $ne: "deleted" } }, fields).hint(CALL_INDEXES.ledger);
+      const live = calls.find({ $and: [started(from, to), { $and: [{ ledger: { $ne: "deleted" } }] }] }, fields);
       yield* live.lean<CallDocument>().cursor({ batchSize }) as unknown as AsyncIterable<CallDocument>;
       // Calls that are just being deleted may have their tombstone already.
       const going = await calls
-        .find({ state: "deleted", ...started(from, to) }, { startedAt: 1, ledger: 1, callKey: 1 })
+        .find({ $and: [{ state: "deleted" }, { $and: [started(from, to)] }] }, { startedAt: 1, ledger: 1, callKey: 1 })
         .lean<CallDocument[]>();
       yield* going;
       const counted = new Set(going.map(({ _id }) => _id));
-      const buried = tombstones.find(started(from, to), { startedAt: 1, callKey: 1 }).hint("ledger").lean<TombstoneDocument>();
+      const buried = tombstones.find(started(from, to), { startedAt: 1, callKey: 1 }).lean<TombstoneDocument>();
       for await (const { _id, startedAt, callKey } of buried.cursor({ batchSize }) as unknown as AsyncIterable<TombstoneDocument>)
         if (!counted.has(_id)) yield { startedAt, callKey, ledger: "deleted" };
     },
-    records: (from, to) =>
-      records.find(started(from, to), { projection: { startedAt: 1, callId: 1, callKey: 1 }, batchSize, hint: "ledger" }),
+    records: (from, to) => records.find(started(from, to), { projection: { startedAt: 1, callId: 1, callKey: 1 }, batchSize }),
     callsKnown: async (keys) => {
       const fields = { _id: 0, callKey: 1 } as const;
       const [live, buried] = await Promise.all([
-        calls.find(keyed(keys), fields).hint("call-key").lean<{ callKey: string }[]>(),
-        tombstones.find(keyed(keys), fields).hint("call-key").lean<{ callKey: string }[]>(),
+        calls.find(keyed(keys), fields).lean<{ callKey: string }[]>(),
+        tombstones.find(keyed(keys), fields).lean<{ callKey: string }[]>(),
       ]);
       return new Set([...live, ...buried].map(({ callKey }) => callKey));
     },
     recordsKnown: async (keys) => {
-      const found = await records.find(keyed(keys), { projection: { _id: 0, callKey: 1 }, hint: "key" }).toArray();
+      const found = await records.find(keyed(keys), { projection: { _id: 0, callKey: 1 } }).toArray();
       return new Set(found.map(({ callKey }) => callKey));
     },
   };

@@ -54,16 +54,30 @@ export function keepErrors(bytes: Readable): void {
   bytes.on("error", () => undefined);
 }
 
+/** A megabyte comes in sixteen chunks; as two writes it costs less of the processor. */
+const WRITTEN_AT_ONCE = 512 * 1024;
+
 async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promise<Pick<Intake, "sha256" | "bytes">> {
   const hash = createHash("sha256");
   let total = 0;
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  const flush = async () => {
+    const part = Buffer.concat(waiting, waitingBytes);
+    waiting = [];
+    waitingBytes = 0;
+    for (let offset = 0; offset < part.length; ) offset += (await file.write(part, offset)).bytesWritten;
+  };
   for await (const chunk of bytes as AsyncIterable<Uint8Array | string>) {
     const part = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
     total += part.length;
     if (total > maxBytes) throw new CallsiftError("request/too-large", `expected a recording of at most ${maxBytes} bytes, got more`);
     hash.update(part);
-    for (let offset = 0; offset < part.length; ) offset += (await file.write(part, offset)).bytesWritten;
+    waiting.push(part);
+    waitingBytes += part.length;
+    if (waitingBytes >= WRITTEN_AT_ONCE) await flush();
   }
+  await flush();
   return { sha256: hash.digest("hex"), bytes: total };
 }
 
