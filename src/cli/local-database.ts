@@ -10,6 +10,7 @@ export interface LocalDatabaseSettings {
   /** Told what happens to the server later. */
   readonly log: (line: string) => void;
   readonly port?: number | undefined;
+  readonly onStarted?: () => void;
 }
 
 /**
@@ -17,7 +18,7 @@ export interface LocalDatabaseSettings {
  *
  * @throws CallsiftError `store/…`, `aborted`
  */
-export async function openLocal(config: Config, { terminal, signal, log, port }: LocalDatabaseSettings): Promise<LocalDatabase> {
+export async function openLocal(config: Config, { terminal, signal, log, port, onStarted }: LocalDatabaseSettings): Promise<LocalDatabase> {
   const { openLocalDatabase } = await import("../store/open.ts");
   return await ofStore(
     openLocalDatabase({
@@ -27,6 +28,7 @@ export async function openLocal(config: Config, { terminal, signal, log, port }:
       cacheDir: config.cacheDir,
       cacheMegabytes: config.databaseCacheMegabytes,
       signal,
+      onStarted,
       onProgress: (line) => terminal.stderr.write(`${line}\n`),
       log,
     }),

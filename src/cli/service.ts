@@ -1,14 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import { createFirstAdmin } from "../api/auth/first-admin.ts";
 import type { Config } from "../config.ts";
 import type { Models } from "../models/models.ts";
-import { openModels } from "../models/open.ts";
-import { openDiskFiles } from "../models/recording-disk.ts";
 import type { RecordingFiles } from "../models/recording-files.ts";
-import { readBuiltins } from "../pipeline/policies.ts";
-import { findRunningDatabase } from "../store/join.ts";
 import { ofStore, openLocal } from "./local-database.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -23,6 +18,8 @@ export interface ServiceOptions {
   readonly config: Config;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
+  /** Begins to load what the caller needs next; called again and again. */
+  readonly load?: () => Promise<unknown>;
   /** A command that works beside a service that runs: its local database is used too. */
   readonly mayJoin?: boolean;
 }
@@ -37,7 +34,7 @@ export function createLog({ logLevel }: Config): Logger {
  *
  * @throws CallsiftError `store/…`, `aborted`
  */
-export async function openService({ config, terminal, signal, mayJoin = false }: ServiceOptions): Promise<Service> {
+export async function openService({ config, terminal, signal, load: loadMore, mayJoin = false }: ServiceOptions): Promise<Service> {
   const log = createLog(config);
   await mkdir(config.dataDir, { recursive: true });
   const opened: AsyncDisposable[] = [];
@@ -48,9 +45,18 @@ export async function openService({ config, terminal, signal, mayJoin = false }:
     opened.push(one);
     return one;
   };
+  const load = () => {
+    void loadMore?.().catch(() => undefined);
+    const loading = Promise.all([import("../models/open.ts"), import("../api/auth/first-admin.ts"), import("../pipeline/policies.ts")]);
+    loading.catch(() => undefined);
+    return loading;
+  };
   try {
-    const running = config.mongodbUri ?? (mayJoin ? await ofStore(findRunningDatabase(config.dataDir)) : null);
-    const uri = running ?? keep(await openLocal(config, { terminal, signal, log: (line) => log.warn({ part: "database" }, line) })).uri;
+    const running = config.mongodbUri ?? (mayJoin ? await runningDatabase(config) : null);
+    const uri =
+      running ??
+      keep(await openLocal(config, { terminal, signal, log: (line) => log.warn({ part: "database" }, line), onStarted: load })).uri;
+    const [{ openModels }, { createFirstAdmin }, { readBuiltins }] = await load();
     const models = keep(await openModels(uri, { signal }));
     await models.migrate();
     await models.policies.seed(await readBuiltins());
@@ -63,8 +69,16 @@ export async function openService({ config, terminal, signal, mayJoin = false }:
   }
 }
 
+async function runningDatabase({ dataDir }: Config): Promise<string | null> {
+  const { findRunningDatabase } = await import("../store/join.ts");
+  return await ofStore(findRunningDatabase(dataDir));
+}
+
 async function openFiles({ s3, dataDir, minFreeBytes }: Config): Promise<RecordingFiles> {
-  if (s3 === null) return openDiskFiles(dataDir, { minFreeBytes });
+  if (s3 === null) {
+    const { openDiskFiles } = await import("../models/recording-disk.ts");
+    return openDiskFiles(dataDir, { minFreeBytes });
+  }
   // Its client takes longer to load than all the rest.
   const { openObjectFiles } = await import("../models/recording-objects.ts");
   return openObjectFiles(s3, { tempDir: join(dataDir, "incoming") });

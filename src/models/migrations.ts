@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, type Model, Schema } from "mongoose";
 import { CallsiftError } from "../pipeline/errors.ts";
-import { removeStraySources } from "./calls-arrivals.ts";
-import { finishBurials } from "./calls-tombstones.ts";
 import { newId } from "./ids.ts";
 import { isDuplicate, modelOf, STRICT } from "./model-of.ts";
 
@@ -64,8 +62,6 @@ export async function migrate(connection: Connection, migrations: readonly Migra
       await migration.run(connection);
       await model.updateOne({ _id: "documents", holder }, { $set: { version: migration.version } });
     }
-    await finishBurials(connection);
-    await removeStraySources(connection);
   } finally {
     clearInterval(renewal);
     await model.updateOne({ _id: "documents", holder }, { $set: { holder: null, until: new Date(0) } });

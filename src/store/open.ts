@@ -25,6 +25,8 @@ export interface LocalDatabaseOptions {
   /** Told what is being fetched, a line at a time. */
   readonly onProgress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The server's process is there, and takes a second until it answers: a good moment to load code. Not called where a server is taken over. */
+  readonly onStarted?: (() => void) | undefined;
   /** Told what happens to the server later: that it died, that it is back. */
   readonly log?: ((line: string) => void) | undefined;
   /** Memory that the server keeps pages in, MB; default 256. */
@@ -174,6 +176,7 @@ function runOf(folder: DataFolder, program: Program, port: number, password: str
     signIn: true,
     cacheMegabytes: options.cacheMegabytes ?? CACHE_MEGABYTES,
     searchPath: options.programs.searchPath,
+    onStarted: options.onStarted,
   };
 }
 

@@ -19,6 +19,7 @@ export interface Run {
   readonly signIn: boolean;
   readonly cacheMegabytes: number;
   readonly searchPath: string;
+  readonly onStarted?: (() => void) | undefined;
 }
 
 /** A server may have to replay its journal first. */
@@ -51,6 +52,7 @@ async function startOnce(run: Run, signal: AbortSignal | undefined, deadlineMs: 
       throw new LocalDatabaseError("no-program", `expected a program that can be run, got ${cause.message}`, { cause });
     },
   );
+  run.onStarted?.();
   let how: string | null = null;
   void server.ended.then((told) => {
     how = told;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { MongoClient, MongoServerError } from "mongodb";
+import type { MongoClient } from "mongodb";
 import { LocalDatabaseError, throwIfAborted } from "./error.ts";
 import { isOpen } from "./free-port.ts";
 import type { ProgramKind } from "./programs.ts";
@@ -36,7 +36,7 @@ export interface Patience {
 }
 
 const FIRST_WAIT_MS = 20;
-const LONGEST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 50;
 
 /**
  * Waits until the server answers, then does `task` with a connection to it.
@@ -52,6 +52,9 @@ export async function withServer<T>(uri: string, port: number, patience: Patienc
   }
 }
 
+/** Loaded while the server starts, not before. */
+const loadDriver = () => import("mongodb");
+
 async function untilAnswering(uri: string, port: number, { deadlineMs, signal, ended }: Patience): Promise<MongoClient> {
   const deadline = Date.now() + deadlineMs;
   let last: unknown = new Error("nothing listens on its port");
@@ -60,6 +63,7 @@ async function untilAnswering(uri: string, port: number, { deadlineMs, signal, e
     const how = ended();
     if (how !== null) throw new LocalDatabaseError("not-ready", `the database server has ended (${how})`);
     if (await isOpen(port)) {
+      const { MongoClient } = await loadDriver();
       const client = new MongoClient(uri, { serverSelectionTimeoutMS: 2000, connectTimeoutMS: 2000, appName: "callsift store" });
       try {
         await client.db("admin").command({ ping: 1 });
@@ -83,7 +87,11 @@ async function untilAnswering(uri: string, port: number, { deadlineMs, signal, e
 
 /** MongoDB's error codes: 18 AuthenticationFailed, 13 Unauthorized. */
 function isRefused(error: unknown): boolean {
-  return error instanceof MongoServerError && (error.code === 18 || error.code === 13);
+  return hasCode(error, 18) || hasCode(error, 13);
+}
+
+function hasCode(error: unknown, code: number): boolean {
+  return error instanceof Error && error.name === "MongoServerError" && "code" in error && error.code === code;
 }
 
 const USER_EXISTS = 51003;
@@ -94,7 +102,7 @@ export async function makeUser(client: MongoClient, password: string): Promise<v
   try {
     await admin.command({ createUser: USER, pwd: password, roles: ["root"] });
   } catch (error) {
-    if (!(error instanceof MongoServerError) || error.code !== USER_EXISTS) throw error;
+    if (!hasCode(error, USER_EXISTS)) throw error;
     await admin.command({ updateUser: USER, pwd: password });
   }
 }
@@ -135,7 +143,7 @@ export async function makePrimary(client: MongoClient, port: number, { deadlineM
         force: true,
       });
   } catch (error) {
-    if (!(error instanceof MongoServerError) || error.code !== NOT_YET_INITIALISED) throw error;
+    if (!hasCode(error, NOT_YET_INITIALISED)) throw error;
     await admin.command({ replSetInitiate: { _id: REPLICA_SET.mongod, members: [{ _id: 0, host }] } });
   }
   const deadline = Date.now() + deadlineMs;
