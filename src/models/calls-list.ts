@@ -39,6 +39,8 @@ const OTHER_KEYS = {
   byRank: { byPriority: 0, byStart: 0, byScore: 0 },
 } as const;
 
+/** Places of a whole list that are looked up at once. */
+const PLACES = 20_000;
 /** Read beyond a page, so that its end stays right while calls leave the list. */
 const BEYOND = 100;
 
@@ -59,12 +61,16 @@ export function queuePlan(scope: CallScope, now: Date): ListPlan {
  * The query of a part of a list. What the index holds stands alone in the first condition, all else below a second `$and`: the servers of the local database
  * choose an index by a condition as it stands.
  */
-export function queryOf({ lead, key, range, conditions }: ListPlan, part: KeyRange = {}): QueryFilter<CallDocument> {
+export function queryOf(plan: ListPlan, part: KeyRange = {}): QueryFilter<CallDocument> {
+  return { $and: [indexedOf(plan, part), { $and: plan.conditions }] } as QueryFilter<CallDocument>;
+}
+
+/** What the index of a list finds by itself. */
+function indexedOf({ lead, key, range }: ListPlan, part: KeyRange): Record<string, unknown> {
   const gte = [range.gte, part.gte].reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a));
   const lt = [range.lt, part.lt].reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
   const keys = { ...(gte !== undefined && { $gte: gte }), ...(lt !== undefined && { $lt: lt }) };
-  const first = { ...lead, ...((gte ?? lt) !== undefined && { [key]: keys }) };
-  return { $and: [first, { $and: conditions }] } as QueryFilter<CallDocument>;
+  return { ...lead, ...((gte ?? lt) !== undefined && { [key]: keys }) };
 }
 
 /** The lists of calls. */
@@ -88,12 +94,21 @@ export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | 
     queue: async (scope, options) => await page(queuePlan(scope, new Date()), { scope, queue: true }, options),
     async *all(scope, filter, sort) {
       const plan = listPlan(scope, filter, sort, new Date());
-      // A query a batch, so that a database that is started again in between does not end the stream.
+      // Many small queries, so that a database that is started again in between does not end the stream; places first, since finding them costs the servers of the
+      // local database the same for one call and for all.
       for (let part: KeyRange = {}; ; ) {
-        const found = await read(model, plan, part, BATCH);
-        for (const doc of found) yield callOf(doc);
-        const last = found.at(-1);
-        if (last === undefined || found.length < BATCH) return;
+        const places = await read(model, plan, part, PLACES, { [plan.key]: 1 });
+        for (let at = 0; at < places.length; at += BATCH) {
+          const ids = places.slice(at, at + BATCH).map(({ _id }) => _id);
+          const found = await model.find({ $and: [{ _id: { $in: ids } }, { $and: plan.conditions }] }, LISTED).lean<CallDocument[]>();
+          const byId = new Map(found.map((doc) => [doc._id, doc]));
+          for (const id of ids) {
+            const doc = byId.get(id);
+            if (doc) yield callOf(doc);
+          }
+        }
+        const last = places.at(-1);
+        if (last === undefined || places.length < PLACES) return;
         part = behind(plan, last[plan.key]);
       }
     },
@@ -111,7 +126,14 @@ export async function readPage(
   const part = after === undefined ? {} : behind(plan, after);
   const end = ends.get(name);
   if (end !== undefined) {
-    const found = await read(model, plan, { ...part, ...upTo(plan, end) }, limit);
+    // As a pipeline: secantusd-py finds an index for a stage, and none for a query with `$and`.
+    const found = await model.aggregate<CallDocument>([
+      { $match: indexedOf(plan, { ...part, ...upTo(plan, end) }) },
+      { $match: { $and: plan.conditions } },
+      { $sort: { [plan.key]: plan.order } },
+      { $limit: limit },
+      { $project: { ...LISTED, ...OTHER_KEYS[plan.key] } },
+    ]);
     if (found.length === limit) return found;
   }
   const found = await read(model, plan, part, limit + BEYOND);
@@ -129,9 +151,15 @@ const behind = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { 
 /** What comes before a key, and the key. */
 export const upTo = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { lt: `${key}~` } : { gte: key });
 
-function read(model: Model<CallDocument>, plan: ListPlan, part: KeyRange, limit: number): Promise<CallDocument[]> {
+function read(
+  model: Model<CallDocument>,
+  plan: ListPlan,
+  part: KeyRange,
+  limit: number,
+  fields: Readonly<Record<string, number>> = { ...LISTED, ...OTHER_KEYS[plan.key] },
+): Promise<CallDocument[]> {
   return model
-    .find(queryOf(plan, part), { ...LISTED, ...OTHER_KEYS[plan.key] })
+    .find(queryOf(plan, part), fields)
     .sort({ [plan.key]: plan.order })
     .limit(limit)
     .lean<CallDocument[]>()
