@@ -1,6 +1,8 @@
 import mongoose, { type Connection } from "mongoose";
 import { CallsiftError } from "../pipeline/errors.ts";
 
+const { MongoNetworkError, MongoServerSelectionError } = mongoose.mongo;
+
 /** A database that is being started again is waited for this long; our own is back within seconds. */
 const SELECTION_MS = 30_000;
 
@@ -45,15 +47,12 @@ export function toStoreError(error: unknown): unknown {
   return new CallsiftError("store/unreachable", "expected an answer of the database, got none: it is away or broke off", { cause: error });
 }
 
+/** By name: the driver's connection pool and mongoose keep these classes to themselves. */
 const UNREACHABLE = new Set([
-  "MongoNetworkError",
-  "MongoNetworkTimeoutError",
-  "MongoServerSelectionError",
   "MongoNotConnectedError",
   "MongoTopologyClosedError",
   "MongoClientClosedError",
   "MongoPoolClosedError",
-  "MongoPoolClearedError",
   "MongoWaitQueueTimeoutError",
   "MongooseServerSelectionError",
 ]);
@@ -63,7 +62,8 @@ const GOING = new Set([6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435,
 
 function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (UNREACHABLE.has(error.name)) return true;
+  // A pool that is cleared while a request waits in it throws one of several kinds of network error.
+  if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError || UNREACHABLE.has(error.name)) return true;
   if ("code" in error && typeof error.code === "number" && GOING.has(error.code)) return true;
   return error.cause !== undefined && error.cause !== error && isUnreachable(error.cause);
 }

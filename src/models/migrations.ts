@@ -41,6 +41,7 @@ const PAUSE_MS = 200;
 export async function migrate(connection: Connection, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
   const model: Model<MigrationDocument> = modelOf(connection, "migrations", schema);
   const target = migrations.at(-1)?.version ?? 0;
+  if (await isCurrent(connection, model, target)) return;
   const holder = newId();
   for (;;) {
     const held = await hold(model, holder, target);
@@ -66,6 +67,18 @@ export async function migrate(connection: Connection, migrations: readonly Migra
     clearInterval(renewal);
     await model.updateOne({ _id: "documents", holder }, { $set: { holder: null, until: new Date(0) } });
   }
+}
+
+/** Whether there is nothing to do: then a start waits for nobody, not even for one that was killed while it held the place. */
+async function isCurrent(connection: Connection, model: Model<MigrationDocument>, target: number): Promise<boolean> {
+  const found = await model.findOne({ _id: "documents" }).lean<MigrationDocument>();
+  if (found?.version !== target) return false;
+  // A collection that is not there yet has no indexes, and is answered as an error by some servers.
+  const isIndexed = async (name: string): Promise<boolean> => {
+    const differing = await connection.models[name]?.diffIndexes({ indexOptionsToCreate: false }).catch(() => null);
+    return differing?.toCreate.length === 0;
+  };
+  return (await Promise.all(Object.keys(connection.models).map(isIndexed))).every(Boolean);
 }
 
 /** Takes the place of who makes changes, where it is free; answers who has it. A database without documents has the latest version. */
