@@ -234,8 +234,13 @@ export function recipeHash(detector: string, recogniser: string, voices?: string
 
 /** Names the rules and the form; a screening of another policy is another screening. */
 export function policyHash(policy: Policy): string {
-  return sha256(policy.canonical);
+  const known = policyHashes.get(policy) ?? sha256(policy.canonical);
+  policyHashes.set(policy, known);
+  return known;
 }
+
+/** One policy judges thousands of calls. */
+const policyHashes = new WeakMap<Policy, string>();
 
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");

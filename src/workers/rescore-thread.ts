@@ -1,7 +1,7 @@
 import type { CallSummary } from "../models/calls.ts";
 import type { PolicySource } from "../models/policies.ts";
+import type { StoredScreening } from "../models/stored-screening.ts";
 import { CallsiftError, type ErrorCode } from "../pipeline/errors.ts";
-import type { Screening } from "../pipeline/screening.ts";
 import { startThread } from "../pipeline/start-thread.ts";
 
 export interface RescoreOrder {
@@ -15,8 +15,8 @@ export interface JudgedCall {
   readonly callId: string;
   readonly policy: string;
   readonly summary: CallSummary;
-  /** As it is stored, without words and spans; null where nobody wants it. */
-  readonly screening: Screening | null;
+  /** null where nobody wants it. */
+  readonly screening: StoredScreening | null;
 }
 
 export type RescoreAnswer =

@@ -113,7 +113,7 @@ async function save(
     await models.policies.keep(policy, source);
     kept.add(policy);
   }
-  await models.screenings.saveMany(judged.flatMap(({ callId, screening }) => (screening ? [{ callId, screening }] : [])));
+  await models.screenings.saveMany(judged.flatMap(({ screening }) => screening ?? []));
   await models.calls.scoredMany(
     judged.map(({ callId, policy, summary }, i) => {
       const { call } = found[i] as (typeof found)[number];
