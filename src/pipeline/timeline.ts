@@ -16,6 +16,7 @@ export function totalMs(spans: readonly Span[]): number {
 
 /** All time covered by any of the spans; spans that touch, or lie at most `joinMs` apart, become one. */
 export function union(spans: readonly Span[], joinMs = 0): Span[] {
+  if (isUnion(spans, joinMs)) return [...spans];
   const sorted = spans.filter(([startMs, endMs]) => endMs > startMs).sort((a, b) => a[0] - b[0]);
   const joined: [number, number][] = [];
   for (const [startMs, endMs] of sorted) {
@@ -24,6 +25,16 @@ export function union(spans: readonly Span[], joinMs = 0): Span[] {
     else joined.push([startMs, endMs]);
   }
   return joined;
+}
+
+/** Most lists come from here and are what they should be. */
+function isUnion(spans: readonly Span[], joinMs: number): boolean {
+  let freeFromMs = Number.NEGATIVE_INFINITY;
+  for (const [startMs, endMs] of spans) {
+    if (startMs <= freeFromMs || endMs <= startMs) return false;
+    freeFromMs = endMs + joinMs;
+  }
+  return true;
 }
 
 /** Time covered by both. */

@@ -111,12 +111,14 @@ export function compileWording(wording: Wording, match: WordingMatch = {}): Phra
       if (!text) return [];
       const options = who === "any" ? {} : { role: who };
       const found: PhraseMatch[] = [];
+      let phrasesFound = 0;
       for (const phrase of phrasesOf(call.language)) {
-        for (const match of text.find(phrase, options)) {
-          if (!window || touches(match, window)) found.push({ ...match, phrase: phrase.source });
-        }
+        const matches = text.find(phrase, options);
+        if (matches.length > 0) phrasesFound++;
+        for (const match of matches) if (!window || touches(match, window)) found.push({ ...match, phrase: phrase.source });
       }
-      return found.length > 1 ? withoutOverlaps(found) : found;
+      // Matches of one phrase never overlap, and come in order.
+      return phrasesFound > 1 ? withoutOverlaps(found) : found;
     },
   };
 }

@@ -61,31 +61,43 @@ export function indexTranscript(utterances: readonly Utterance[]): TextIndex {
 
   const toMatch = ({ start, end, by, factor }: Hit): TextMatch => {
     const first = placeAt(stream.places, start);
-    const parts: { place: Place; from: number; to: number }[] = [];
+    const head = stream.places[first] as Place;
+    let startMs = Number.NaN;
+    let endMs = Number.NaN;
+    let counted = 0;
+    let sum = 0;
+    let quote = "";
     for (let i = first; i < stream.places.length; i++) {
       const place = stream.places[i] as Place;
       if (i > first && place.base >= end) break;
-      const { length } = textAt(place);
-      const part = { place, from: Math.max(0, start - place.base), to: Math.min(length, end - place.base) };
-      if (part.to > part.from) parts.push(part);
+      const text = textAt(place);
+      const from = Math.max(0, start - place.base);
+      const to = Math.min(text.length, end - place.base);
+      if (to <= from) continue;
+      const timed = timedAt(place);
+      const { count, confidence } = timed.words(from, to);
+      const [partStartMs, partEndMs] = timed.time(from, to);
+      counted += count;
+      sum += count * (confidence ?? 1);
+      if (Number.isNaN(startMs)) startMs = partStartMs;
+      endMs = partEndMs;
+      quote = joinQuotes(quote, text.slice(from, to));
     }
-    const times = parts.map(({ place, from, to }) => ({ ...timedAt(place).words(from, to), span: timedAt(place).time(from, to) }));
-    const counted = times.reduce((sum, { count }) => sum + count, 0);
-    const confidence = times.reduce((sum, { count, confidence }) => sum + count * (confidence ?? 1), 0) / counted;
-    const [head] = parts as [(typeof parts)[number]];
-    const [startMs] = (times[0] as (typeof times)[number]).span;
-    const [, endMs] = (times.at(-1) as (typeof times)[number]).span;
     return {
-      utterance: head.place.utterance,
-      role: (utterances[head.place.utterance] as Utterance).role,
-      start: head.from,
-      end: head.to,
+      utterance: head.utterance,
+      role: (utterances[head.utterance] as Utterance).role,
+      start: start - head.base,
+      end: Math.min(textAt(head).length, end - head.base),
       startMs,
       endMs: Math.max(startMs, endMs),
-      quote: joinQuotes(parts.map(({ place, from, to }) => textAt(place).slice(from, to))),
+      quote,
       by,
-      confidence: confidence * factor,
+      confidence: (sum / counted) * factor,
     };
+  };
+  const roleAt = ({ start }: Hit): Role | null => {
+    const { utterance } = stream.places[placeAt(stream.places, start)] as Place;
+    return (utterances[utterance] as Utterance).role;
   };
   const textAt = (place: Place): string => (utterances[place.utterance] as Utterance).text;
   const timedAt = (place: Place): TimedText => {
@@ -101,8 +113,8 @@ export function indexTranscript(utterances: readonly Utterance[]): TextIndex {
       if (hits.length === 0) return [];
       const spans = within && union(within);
       return hits
+        .filter((hit) => role === null || roleAt(hit) === role)
         .map(toMatch)
-        .filter((match) => role === null || match.role === role)
         .filter(({ startMs, endMs }) => !spans || spans.some(([from, to]) => from * 2 <= startMs + endMs && startMs + endMs < to * 2))
         .sort((a, b) => a.startMs - b.startMs || b.endMs - a.endMs || a.utterance - b.utterance || a.start - b.start);
     },
@@ -136,22 +148,40 @@ const exactHits = (phrase: CompiledPhrase, lookUp: LookUp): Hit[] =>
 
 /** Every place of every branch; they may overlap. */
 function branchHits(phrase: CompiledPhrase, bySound: boolean, lookUp: LookUp): Hit[] {
-  const { finder, stream } = lookUp;
-  const { ignoreFillers } = phrase;
   const hits: Hit[] = [];
-  for (const branch of phrase.branches) {
-    if (bySound && !branch.bySound) continue;
-    for (const occurrence of finder.branch(branch, bySound, ignoreFillers)) {
-      if (phrase.wholeUtterance && !isWhole(branch, occurrence, ignoreFillers, lookUp)) continue;
-      hits.push({
-        start: stream.from[occurrence.start] as number,
-        end: stream.to[occurrence.end - 1] as number,
-        by: bySound ? "sound" : "exact",
-        factor: bySound ? soundFactor(branch.length) : 1,
-      });
+  // Most branches of most phrases are nowhere in the call: one look at a row of numbers tells, before any piece is touched.
+  if (bySound) {
+    const { heardKeys } = phrase;
+    for (let i = 0; i < heardKeys.length; ) {
+      const from = i + 3;
+      const to = from + (heardKeys[i + 2] as number);
+      if (lookUp.finder.hasSoundPair(heardKeys[i + 1] as number, heardKeys, from, to)) {
+        addHits(phrase, phrase.branches[heardKeys[i] as number] as Branch, true, lookUp, hits);
+      }
+      i = to;
+    }
+  } else {
+    const { writtenKeys } = phrase;
+    for (let i = 0; i < writtenKeys.length; i++) {
+      const key = writtenKeys[i] as number;
+      if (key === 0 || lookUp.finder.hasPair(key)) addHits(phrase, phrase.branches[i] as Branch, false, lookUp, hits);
     }
   }
   return hits;
+}
+
+function addHits(phrase: CompiledPhrase, branch: Branch, bySound: boolean, lookUp: LookUp, hits: Hit[]): void {
+  const { finder, stream } = lookUp;
+  const { ignoreFillers } = phrase;
+  for (const occurrence of finder.branch(branch, bySound, ignoreFillers)) {
+    if (phrase.wholeUtterance && !isWhole(branch, occurrence, ignoreFillers, lookUp)) continue;
+    hits.push({
+      start: stream.from[occurrence.start] as number,
+      end: stream.to[occurrence.end - 1] as number,
+      by: bySound ? "sound" : "exact",
+      factor: bySound ? soundFactor(branch.length) : 1,
+    });
+  }
 }
 
 /** How far a match by sound is believed: the shorter, the more other words sound like it. */
@@ -227,6 +257,6 @@ function apart(hits: readonly Hit[], others: readonly Hit[]): Hit[] {
 }
 
 /** Quotes of one match from several utterances; words of spaced scripts stay apart. */
-function joinQuotes(quotes: readonly string[]): string {
-  return quotes.reduce((whole, quote) => (/[a-z0-9]$/i.test(whole) && /^[a-z0-9]/i.test(quote) ? `${whole} ${quote}` : whole + quote), "");
+function joinQuotes(whole: string, quote: string): string {
+  return /[a-z0-9]$/i.test(whole) && /^[a-z0-9]/i.test(quote) ? `${whole} ${quote}` : whole + quote;
 }

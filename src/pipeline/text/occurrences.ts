@@ -13,6 +13,10 @@ export interface Occurrence {
 
 /** Finds the pieces of phrases in one stream. Every index is built when it is first needed. */
 export interface Finder {
+  /** Whether two units of that `pairKey` follow each other anywhere. */
+  hasPair(key: number): boolean;
+  /** Whether two units of one of the `soundPairKey`s `[from, to)` do. */
+  hasSoundPair(mask: number, keys: Int32Array, from: number, to: number): boolean;
   /** Where a branch is written, or with `bySound` where its audible pieces sound so too. In order of start. */
   branch(branch: Branch, bySound: boolean, ignoreFillers: boolean): readonly Occurrence[];
   /** Characters and words of `[start, end)`, without hesitations if they are ignored. */
@@ -199,6 +203,12 @@ export function createFinder(stream: Stream): Finder {
 
   return {
     tokens,
+    hasPair: (key) => pairs().count(key) > 0,
+    hasSoundPair(mask, keys, from, to) {
+      const index = soundPairs(mask);
+      for (let i = from; i < to; i++) if (index.count(keys[i] as number) > 0) return true;
+      return false;
+    },
     branch({ pieces, gaps }, bySound, ignoreFillers) {
       if (pieces.length === 1) return occurrences(pieces[0] as Piece, bySound, ignoreFillers);
       const places: (readonly Occurrence[])[] = [];

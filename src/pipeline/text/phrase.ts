@@ -25,8 +25,12 @@ export interface CompiledPhrase {
   readonly wholeUtterance: boolean;
   readonly bySound: boolean;
   readonly except: readonly CompiledPhrase[];
-  /** null for a regular expression. */
+  /** None for a regular expression. */
   readonly branches: readonly Branch[];
+  /** For each branch the `pairKey` of a pair that it cannot be written without; 0 where it has no pair. */
+  readonly writtenKeys: Int32Array;
+  /** For each branch that can be heard, in a row: its index, the mask of a piece (see `soundMask`), how many `soundPairKey`s follow, and these; it needs one of them. */
+  readonly heardKeys: Int32Array;
   readonly regex: Regex | null;
 }
 
@@ -102,8 +106,16 @@ export function compilePhrase(pattern: string, options: PhraseOptions = {}): Com
     bySound: branches.some((branch) => branch.bySound),
     except: except.map((longer) => (typeof longer === "string" ? compilePhrase(longer, rest) : longer)),
     branches,
+    writtenKeys: Int32Array.from(branches, ({ pieces }) => pieces.find(({ pairs }) => pairs.length > 0)?.pairs[0] ?? 0),
+    heardKeys: Int32Array.from(branches.flatMap(heardKeysOf)),
     regex,
   };
+}
+
+function heardKeysOf({ pieces }: Branch, index: number): number[] {
+  const sound = pieces.find((piece) => piece.sound)?.sound;
+  const keys = sound?.pairs[0];
+  return sound && keys ? [index, sound.mask, keys.length, ...keys] : [];
 }
 
 /**
