@@ -40,3 +40,10 @@ export function newId(): string {
 export function isDuplicate(error: unknown): boolean {
   return typeof error === "object" && error !== null && (error as { code?: unknown }).code === 11000;
 }
+
+/** Whether all that went wrong with a bulk of writes, unordered, is that some documents were there already. */
+export function isOnlyDuplicates(error: unknown): boolean {
+  if (!(error instanceof mongoose.mongo.MongoBulkWriteError) || error.result.getWriteConcernError()) return false;
+  const errors = [error.writeErrors].flat();
+  return errors.length > 0 && errors.every(isDuplicate);
+}

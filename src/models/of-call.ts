@@ -1,6 +1,6 @@
 import type { Connection } from "mongoose";
 import { isId } from "./ids.ts";
-import { DURABLE, isDuplicate } from "./model-of.ts";
+import { DURABLE, isDuplicate, isOnlyDuplicates } from "./model-of.ts";
 
 /** What belongs to one call has an `_id` that begins with the call's: unique by itself, and all of one call lie together. */
 export interface OfCall {
@@ -21,8 +21,11 @@ export async function insertOnce<T extends OfCall>(connection: Connection, colle
 /** The same for many at once. */
 export async function insertManyOnce<T extends OfCall>(connection: Connection, collection: string, documents: readonly T[]): Promise<void> {
   if (documents.length === 0) return;
-  const upserts = documents.map(({ _id, ...rest }) => ({ updateOne: { filter: { _id }, update: { $setOnInsert: rest }, upsert: true } }));
-  await connection.collection<OfCall>(collection).bulkWrite(upserts, { ordered: false, writeConcern: DURABLE });
+  try {
+    await connection.collection<OfCall>(collection).insertMany([...documents], { ordered: false, writeConcern: DURABLE });
+  } catch (error) {
+    if (!isOnlyDuplicates(error)) throw error;
+  }
 }
 
 /** Takes away all that belongs to a call; how many documents there were. */

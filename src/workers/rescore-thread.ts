@@ -23,7 +23,7 @@ export type RescoreAnswer =
   | { readonly kind: "judged"; readonly judged: readonly JudgedCall[] }
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string };
 
-/** A thread that judges stored calls, one batch at a time. */
+/** A thread that judges stored calls, one batch after the other. */
 export interface RescoreThread extends AsyncDisposable {
   /** @throws CallsiftError what scoring throws, `internal/bug` */
   judge(order: RescoreOrder): Promise<readonly JudgedCall[]>;
@@ -32,26 +32,36 @@ export interface RescoreThread extends AsyncDisposable {
 /** Starts one; it knows nothing of a database. */
 export function startRescoreThread(): RescoreThread {
   const thread = startThread("./rescore-worker", import.meta.url);
+  let ended: CallsiftError | null = null;
+  let waiting: ((answer: RescoreAnswer | CallsiftError) => void) | null = null;
+  const end = (cause: unknown): void => {
+    const why = cause instanceof Error ? cause.message : `exit code ${cause}`;
+    ended ??= new CallsiftError("internal/bug", `the thread that judges calls ended: ${why}`, { cause });
+    waiting?.(ended);
+  };
+  thread
+    .on("message", (answer: RescoreAnswer) => waiting?.(answer))
+    .on("error", end)
+    .on("exit", end);
+
+  const ask = async (order: RescoreOrder): Promise<readonly JudgedCall[]> => {
+    if (ended) throw ended;
+    const answered = new Promise<RescoreAnswer | CallsiftError>((resolve) => {
+      waiting = resolve;
+    });
+    thread.postMessage(order);
+    const answer = await answered;
+    if (answer instanceof CallsiftError) throw answer;
+    if (answer.kind === "failed") throw new CallsiftError(answer.code, answer.message);
+    return answer.judged;
+  };
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    judge: (order) =>
-      new Promise((resolve, reject) => {
-        const onMessage = (answer: RescoreAnswer): void => {
-          off();
-          if (answer.kind === "judged") resolve(answer.judged);
-          else reject(new CallsiftError(answer.code, answer.message));
-        };
-        const onError = (cause: unknown): void => {
-          off();
-          reject(
-            new CallsiftError("internal/bug", `the thread that judges calls ended: ${cause instanceof Error ? cause.message : cause}`, {
-              cause,
-            }),
-          );
-        };
-        const off = (): void => void thread.off("message", onMessage).off("error", onError).off("exit", onError);
-        thread.on("message", onMessage).on("error", onError).on("exit", onError);
-        thread.postMessage(order);
-      }),
+    judge(order) {
+      const answer = last.then(() => ask(order));
+      last = answer.catch(() => {});
+      return answer;
+    },
     async [Symbol.asyncDispose]() {
       await thread.terminate();
     },

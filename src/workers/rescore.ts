@@ -48,9 +48,7 @@ async function run(all: Run): Promise<RescoreReport> {
   const { sampleShare } = await models.settings.get();
   const batches = batchesOf(models.calls.all({ tenant: request.tenant }, { status: "scored" }, "-startedAt"));
   let seen = 0;
-  // Each thread takes the next batch when it has judged one; reading and writing of the others goes on meanwhile.
-  const work = async (thread: RescoreThread): Promise<void> => {
-    const told = new Set<string>();
+  const work = async (thread: RescoreThread, told: Set<string>): Promise<void> => {
     for (;;) {
       if (signal.aborted) throw new CallsiftError("aborted", "stopped on request");
       const { value: batch, done } = await batches.next();
@@ -60,7 +58,12 @@ async function run(all: Run): Promise<RescoreReport> {
       onProgress?.(seen);
     }
   };
-  const results = await Promise.allSettled(threads.map(work));
+  // Two batches a thread: while it judges one, the other is read or written.
+  const lanes = threads.flatMap((thread) => {
+    const told = new Set<string>();
+    return [work(thread, told), work(thread, told)];
+  });
+  const results = await Promise.allSettled(lanes);
   const failed = results.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
   return report.report();
