@@ -54,7 +54,7 @@ export function keepErrors(bytes: Readable): void {
   bytes.on("error", () => undefined);
 }
 
-/** A megabyte comes in sixteen chunks; as two writes it costs less of the processor. */
+/** A megabyte comes in sixteen chunks; in two writes it costs less of the processor. */
 const WRITTEN_AT_ONCE = 512 * 1024;
 
 async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promise<Pick<Intake, "sha256" | "bytes">> {
@@ -63,10 +63,15 @@ async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promi
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
   const flush = async () => {
-    const part = Buffer.concat(waiting, waitingBytes);
+    const parts = waiting;
+    const length = waitingBytes;
     waiting = [];
     waitingBytes = 0;
-    for (let offset = 0; offset < part.length; ) offset += (await file.write(part, offset)).bytesWritten;
+    if (length === 0) return;
+    let { bytesWritten } = await file.writev(parts);
+    if (bytesWritten === length) return;
+    const whole = Buffer.concat(parts, length);
+    while (bytesWritten < length) bytesWritten += (await file.write(whole, bytesWritten)).bytesWritten;
   };
   for await (const chunk of bytes as AsyncIterable<Uint8Array | string>) {
     const part = typeof chunk === "string" ? Buffer.from(chunk) : chunk;

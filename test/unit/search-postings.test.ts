@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CALL_SPAN, mergeShards, NOWHERE, openShard, PostingsBuilder, shardOf, withoutCalls } from "../../src/models/search/postings.ts";
-import { placeOfTerm } from "../../src/models/search/tokens.ts";
+import { countTokens, placeOfTerm, tokensOf } from "../../src/models/search/tokens.ts";
 import { VarintReader, VarintWriter } from "../../src/models/search/varint.ts";
 
 interface Posting {
@@ -48,15 +48,19 @@ const found = (shards: ReadonlyMap<number, Uint8Array>, term: number, bits: numb
 const expected = (all: readonly Posting[], term: number): [number, number][] =>
   all.filter((posting) => posting.term === term).map(({ call, side, position }) => [call * CALL_SPAN + position, side]);
 
+function termsOf(packed: Uint8Array): number[] {
+  const terms: number[] = [];
+  openShard(packed).eachTerm((term) => terms.push(term));
+  return terms;
+}
+
 describe("postings", () => {
   test("what is put in comes out, in order, whatever the number of shards", () => {
     fc.assert(
       fc.property(postings, fc.constantFrom(0, 1, 6, 10), (all, bits) => {
         const shards = shardsOf(all, bits);
         for (const term of TERMS) expect(found(shards, term, bits)).toEqual(expected(all, term));
-        expect([...shards.values()].flatMap((packed) => openShard(packed).terms).sort()).toEqual(
-          [...new Set(all.map(({ term }) => term))].sort(),
-        );
+        expect([...shards.values()].flatMap(termsOf).sort()).toEqual([...new Set(all.map(({ term }) => term))].sort());
       }),
     );
   });
@@ -106,4 +110,14 @@ describe("postings", () => {
       }),
     );
   });
+});
+
+test("tokens are counted as they are found", () => {
+  const folded = fc.array(fc.constantFrom("a", "b", "é", " ", "\u3000", "1", "你", "好", "%"), { maxLength: 20 });
+  fc.assert(
+    fc.property(folded, (units) => {
+      const text = units.join("");
+      expect(countTokens(text)).toBe(tokensOf(text).length);
+    }),
+  );
 });

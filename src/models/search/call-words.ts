@@ -2,7 +2,7 @@ import { normalise, originalRange } from "../../pipeline/text/normalise.ts";
 import { timeText } from "../../pipeline/text/word-times.ts";
 import type { Role, Utterance } from "../../pipeline/types.ts";
 import { CALL_SPAN, type PostingsBuilder } from "./postings.ts";
-import { eachToken, pairTerm, singleTerm, type Token, tokenPlaces } from "./tokens.ts";
+import { countTokens, eachToken, pairTerm, singleTerm, type Token, tokenPlaces } from "./tokens.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 
 /** The words of a call as the search keeps them. */
@@ -108,12 +108,22 @@ export function markUtterances(
   let first = 0;
   let said = 0;
   folded.split("\n").forEach((line, utterance) => {
+    const own = wanted.get(utterance);
+    if (own === undefined) {
+      const count = countTokens(line);
+      for (let i = 0; i < count; i++) {
+        said += reader.takeSigned();
+        reader.take();
+      }
+      first += count + 1;
+      return;
+    }
     const places = tokenPlaces(line);
     const spans = places.map((): readonly [number, number] => {
       said += reader.takeSigned();
       return [said, said + reader.take()];
     });
-    const ranges = (wanted.get(utterance) ?? []).filter(({ from, to }) => from >= first && to <= first + places.length);
+    const ranges = own.filter(({ from, to }) => from >= first && to <= first + places.length);
     if (ranges.length > 0) {
       const text = texts[utterance] as string;
       const normalised = normalise(text);

@@ -9,6 +9,7 @@ import {
   placesOfReading,
   readings,
   singleTerm,
+  soundsAs,
   type Term,
   type Token,
   unitsOfTerm,
@@ -63,6 +64,8 @@ function pairAt(tokens: readonly Token[], at: number): [start: number, pair: Ter
   return back === null ? [at, null] : [at - 1, back];
 }
 
+const isHeardAs = (token: Token | null | undefined, wanted: readonly number[]): boolean =>
+  typeof token === "number" && soundsAs(token, wanted);
 const readingsOf = (token: Token | undefined): readonly number[] => (typeof token === "number" ? readings(token) : []);
 
 function placesOfPair(left: readonly number[], right: readonly number[]): number[] {
@@ -92,22 +95,34 @@ function soundPlaces({ left, right, places }: SoundStep, bits: number, shard: (n
   const found: Places[] = [];
   for (const number of new Set(places.map((place) => shardOf(place, bits)))) {
     const opened = shard(number);
-    opened?.terms.forEach((term, i) => {
+    opened?.eachTerm((term, i) => {
       const units = unitsOfTerm(term);
-      if (units && overlaps(readings(units[0]), left) && overlaps(readings(units[1]), right)) found.push(opened.places(i));
+      if (units && soundsAs(units[0], left) && soundsAs(units[1], right)) found.push(opened.places(i));
     });
   }
   return merged(found);
 }
 
-const overlaps = (a: readonly number[], b: readonly number[]): boolean => a.some((one) => b.includes(one));
-
 /** Several lists as one, in order. */
 function merged(lists: readonly Places[]): Places {
-  if (lists.length === 1) return lists[0] as Places;
-  const all = lists.flatMap(({ keys, sides }) => Array.from(keys, (key, i) => [key, sides[i] as number] as const));
-  all.sort((a, b) => a[0] - b[0]);
-  return { keys: Float64Array.from(all, ([key]) => key), sides: Uint32Array.from(all, ([, side]) => side) };
+  const waiting = [...lists];
+  // Always the two that have waited longest: every place is moved as often as the lists can be halved.
+  for (let i = 0; i + 1 < waiting.length; i += 2) waiting.push(mergedTwo(waiting[i] as Places, waiting[i + 1] as Places));
+  return waiting.at(-1) ?? NOWHERE;
+}
+
+function mergedTwo(a: Places, b: Places): Places {
+  const length = a.keys.length + b.keys.length;
+  const keys = new Float64Array(length);
+  const sides = new Uint32Array(length);
+  for (let at = 0, i = 0, j = 0; at < length; at++) {
+    const isFirst = j === b.keys.length || (i < a.keys.length && (a.keys[i] as number) <= (b.keys[j] as number));
+    const from = isFirst ? a : b;
+    const k = isFirst ? i++ : j++;
+    keys[at] = from.keys[k] as number;
+    sides[at] = from.sides[k] as number;
+  }
+  return { keys, sides };
 }
 
 /** Where all parts stand as far from each other as in the phrase; the keys are of its first token. */
@@ -197,7 +212,7 @@ export function findInCalls(
       if (heard === null && tokens[at] !== wanted[0]) continue;
       if (side !== null && (spoken[at] as number) % 3 !== side) continue;
       const isWritten = wanted.every((token, i) => tokens[at + i] === token);
-      const isHeard = !isWritten && heard?.every((own, i) => overlaps(readingsOf(tokens[at + i] ?? undefined), own));
+      const isHeard = !isWritten && heard?.every((own, i) => isHeardAs(tokens[at + i], own));
       if (!isWritten && !isHeard) continue;
       keys.push(call * CALL_SPAN + at);
       sides.push(spoken[at] as number);

@@ -160,8 +160,9 @@ export function shardOf(place: number, bits: number): number {
 
 /** A packed shard, to be looked at. */
 export interface Shard {
-  readonly terms: readonly Term[];
-  /** All places of the term at this place of `terms`. */
+  /** Calls back for each term, in order. */
+  eachTerm(visit: (term: Term, index: number) => void): void;
+  /** All places of the term of that index. */
   places(index: number): Places;
   /** Places of the term; NOWHERE if it is not there. */
   find(term: Term): Places;
@@ -178,8 +179,8 @@ export function openShard(packed: Uint8Array): Shard {
     return readList(packed, head + from, head + to);
   };
   return {
-    get terms() {
-      return Array.from({ length: count }, (_, i) => termAt(i));
+    eachTerm(visit) {
+      for (let i = 0; i < count; i++) visit(termAt(i), i);
     },
     places,
     find(term) {
@@ -233,7 +234,7 @@ export function mergeShards(parts: readonly MergePart[], bits: number): Map<numb
   const found = new Map<Term, { places: Places; before: number }[]>();
   for (const { packed, before } of parts) {
     const shard = openShard(packed);
-    shard.terms.forEach((term, i) => {
+    shard.eachTerm((term, i) => {
       const entry = { places: shard.places(i), before };
       const others = found.get(term);
       if (others) others.push(entry);
@@ -261,7 +262,7 @@ export function withoutCalls(packed: Uint8Array, gone: ReadonlySet<number>): Uin
   const shard = openShard(packed);
   const writer = new ListWriter();
   let touched = false;
-  shard.terms.forEach((term, index) => {
+  shard.eachTerm((term, index) => {
     const places = shard.places(index);
     touched ||= places.keys.some((key) => gone.has(Math.floor(key / CALL_SPAN)));
     writer.begin(term);

@@ -33,6 +33,19 @@ export function tokensOf(folded: string): Token[] {
   return tokens;
 }
 
+/** How many tokens a folded text has. */
+export function countTokens(folded: string): number {
+  let count = 0;
+  let isWord = false;
+  for (let at = 0; at < folded.length; at++) {
+    const unit = folded.charCodeAt(at);
+    const goesOn = isWord && unit !== SPACE && isLetter(unit);
+    if (unit !== SPACE && !goesOn) count++;
+    isWord = unit !== SPACE && isLetter(unit);
+  }
+  return count;
+}
+
 /** Places of all tokens, for marks and times. */
 export function tokenPlaces(folded: string): TokenPlace[] {
   const places: TokenPlace[] = [];
@@ -85,19 +98,27 @@ export function soundOf(unit: number): number {
   return start === 0 ? unit + 1024 : (classes[start + 1] as number);
 }
 
-const readingTable = new Map<number, readonly number[]>();
+/** By unit. */
+const readingTable = new Array<readonly number[] | undefined>(0x10000);
 const NO_READINGS: readonly number[] = [];
 
 /** The readings of a unit as classes: all of a common character, of a rare one (whose other readings nobody uses) the first. */
 export function readings(unit: number): readonly number[] {
-  const known = readingTable.get(unit);
+  const known = readingTable[unit];
   if (known) return known;
   const { at, classes } = soundClasses(0);
   const start = at[unit] as number;
   const count = start === 0 ? 0 : isCommon(unit) ? (classes[start] as number) : 1;
   const own = count === 0 ? NO_READINGS : [...classes.subarray(start + 1, start + 1 + count)];
-  readingTable.set(unit, own);
+  readingTable[unit] = own;
   return own;
+}
+
+/** Whether a unit can be read as one of these. */
+export function soundsAs(unit: number, wanted: readonly number[]): boolean {
+  const own = readings(unit);
+  for (let i = 0; i < own.length; i++) if (wanted.includes(own[i] as number)) return true;
+  return false;
 }
 
 let siblings: ReadonlyMap<number, readonly number[]> | undefined;
