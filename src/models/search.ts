@@ -45,7 +45,9 @@ export interface SearchStore {
 interface Match {
   readonly id: string;
   readonly start: number;
-  readonly marks: readonly Mark[];
+  /** How many of its utterances have marks. */
+  readonly utterances: number;
+  readonly marks: () => readonly Mark[];
 }
 
 /** How many calls are asked at once whether a filter lets them through. */
@@ -85,7 +87,7 @@ export function createSearchStore(connection: Connection): SearchStore {
       const document = byId.get(match.id);
       if (!document) return [];
       const wanted = new Map<number, Mark[]>();
-      for (const mark of match.marks) wanted.set(mark.utterance, [...(wanted.get(mark.utterance) ?? []), mark]);
+      for (const mark of match.marks()) wanted.set(mark.utterance, [...(wanted.get(mark.utterance) ?? []), mark]);
       const marked = markUtterances({ ...document, times: toBytes(document.times) }, wanted);
       return [...marked].map(([utterance, said]) => {
         const isExact = wanted.get(utterance)?.some(({ exact }) => exact);
@@ -112,25 +114,25 @@ export function createSearchStore(connection: Connection): SearchStore {
           let tokens: ReturnType<typeof callTokens> | undefined;
           return { ...call, tokens: () => (tokens ??= callTokens(call)) };
         });
-      evaluate(query, new Map(plans.map((plan) => [plan.phrase, findInCalls(plan, asked)])), (number, marks) => {
+      evaluate(query, new Map(plans.map((plan) => [plan.phrase, findInCalls(plan, asked)])), (number, utterances, marks) => {
         const { _id, startedAt } = asked[number] as (typeof asked)[number];
-        matches.push({ id: _id, start: startedAt.getTime(), marks });
+        matches.push({ id: _id, start: startedAt.getTime(), utterances, marks });
       });
 
       const known = new Set(fresh.map(({ _id }) => _id));
       const set = await sets.findOne({ _id: scope.tenant }, { blocks: 1 }, SAFE).lean();
       for (const block of await reader.read(set?.blocks ?? [], plans)) {
         const places = new Map(plans.map((plan) => [plan.phrase, findInBlock(plan, block.bits, block.shard)]));
-        evaluate(query, places, (number, marks) => {
+        evaluate(query, places, (number, utterances, marks) => {
           const id = block.ids[number] as string;
           const start = block.starts[number] as number;
           if (id === "" || known.has(id) || !isInside(start, block.ownerOf(number))) return;
-          matches.push({ id, start, marks });
+          matches.push({ id, start, utterances, marks });
         });
       }
 
       const passed = await passing(matches, scope, filter);
-      const total = passed.reduce((sum, { marks }) => sum + countUtterances(marks), 0);
+      const total = passed.reduce((sum, { utterances }) => sum + utterances, 0);
       // Of the call that the cursor points into, nothing may be left.
       const page = enough(newest(passed, after, limit + 2), limit + 1, after);
       const rows = (await show(page)).filter(({ match, utterance }) => after === null || isAfter(match, utterance, after));
@@ -165,17 +167,12 @@ function insideOf(scope: CallScope, { agentId, team, from, to }: CallFilter): (s
   return (start, owner) => start >= earliest && start < latest && isOwn(owner);
 }
 
-function countUtterances(marks: readonly Mark[]): number {
-  if (marks.length === 1) return 1;
-  return new Set(marks.map(({ utterance }) => utterance)).size;
-}
-
 /** As many of the calls as have so many utterances to show. */
 function enough(matches: readonly Match[], count: number, after: readonly [number, string, number] | null): readonly Match[] {
   let utterances = 0;
   const last = matches.findIndex((match) => {
     // What is left of the call that the cursor points into is not counted.
-    if (match.id !== after?.[1]) utterances += countUtterances(match.marks);
+    if (match.id !== after?.[1]) utterances += match.utterances;
     return utterances >= count;
   });
   return last < 0 ? matches : matches.slice(0, last + 1);

@@ -20,11 +20,16 @@ interface Stretch {
   readonly marks: readonly Mark[];
 }
 
-/** Calls back for each call that the query is true of, in order, with the places of what was looked for. */
+/**
+ * Calls back for each call that the query is true of, in order.
+ *
+ * @param visit `utterances`: in how many utterances of the call something of it is; `marks`: the places of what was looked for, made when asked for, as a page
+ *   shows fifty of what may be thousands of calls
+ */
 export function evaluate(
   query: Query,
   places: ReadonlyMap<Phrase, Occurrences>,
-  visit: (call: number, marks: readonly Mark[]) => void,
+  visit: (call: number, utterances: number, marks: () => readonly Mark[]) => void,
 ): void {
   const cursors = new Map<Phrase, Cursor>();
   for (const [phrase, occurrences] of places) cursors.set(phrase, { occurrences, at: 0, end: 0 });
@@ -37,13 +42,37 @@ export function evaluate(
     }
     if (call === Number.POSITIVE_INFINITY) return;
     for (const cursor of cursors.values()) advance(cursor, call);
+    if (query.kind === "phrase") {
+      const { occurrences, at, end } = cursors.get(query) as Cursor;
+      if (at < end)
+        visit(call, utterancesAt(occurrences, at, end), () => stretchesAt(query, occurrences, at, end).flatMap(({ marks }) => marks));
+      continue;
+    }
     const found = ask(query, cursors);
-    if (found)
-      visit(
-        call,
-        found.flatMap(({ marks }) => marks),
-      );
+    if (!found) continue;
+    const marks = found.flatMap(({ marks }) => marks);
+    visit(call, new Set(marks.map(({ utterance }) => utterance)).size, () => marks);
   }
+}
+
+/** In how many utterances the places from `at` to `end` lie; they are in order. */
+function utterancesAt({ sides }: Occurrences, at: number, end: number): number {
+  let count = 0;
+  let last = -1;
+  for (let i = at; i < end; i++) {
+    const utterance = Math.floor((sides[i] as number) / 3);
+    if (utterance !== last) count++;
+    last = utterance;
+  }
+  return count;
+}
+
+function stretchesAt({ tokens }: Phrase, { keys, sides, exact }: Occurrences, at: number, end: number): Stretch[] {
+  return Array.from({ length: end - at }, (_, i) => {
+    const from = (keys[at + i] as number) % CALL_SPAN;
+    const to = from + tokens.length;
+    return { from, to, marks: [{ from, to, utterance: Math.floor((sides[at + i] as number) / 3), exact: exact[at + i] === 1 }] };
+  });
 }
 
 /** A phrase's places of one call are those from `at` to `end`. */
@@ -75,13 +104,7 @@ function ask(query: Query, cursors: ReadonlyMap<Phrase, Cursor>): Stretch[] | nu
   switch (query.kind) {
     case "phrase": {
       const { occurrences, at, end } = cursors.get(query) as Cursor;
-      if (at === end) return null;
-      const { length } = query.tokens;
-      return Array.from({ length: end - at }, (_, i) => {
-        const from = (occurrences.keys[at + i] as number) % CALL_SPAN;
-        const utterance = Math.floor((occurrences.sides[at + i] as number) / 3);
-        return { from, to: from + length, marks: [{ from, to: from + length, utterance, exact: occurrences.exact[at + i] === 1 }] };
-      });
+      return at === end ? null : stretchesAt(query, occurrences, at, end);
     }
     case "not":
       return ask(query.part, cursors) === null ? [] : null;
