@@ -2,35 +2,26 @@ import type { CallTokens } from "./call-words.ts";
 import type { Occurrences } from "./evaluate.ts";
 import { CALL_SPAN, NOWHERE, type Places, type Shard, shardOf } from "./postings.ts";
 import type { Phrase } from "./query.ts";
-import {
-  pairTerm,
-  placeOfSounds,
-  placeOfTerm,
-  placesOfReading,
-  readings,
-  singleTerm,
-  soundsAs,
-  type Term,
-  type Token,
-  unitsOfTerm,
-} from "./tokens.ts";
+import { pairTerm, placeOfSounds, placeOfTerm, readings, singleTerm, soundOf, type Term, type Token, unitsReadAs } from "./tokens.ts";
 
 /** How a phrase is looked up: terms that cover all its tokens, each with where it stands in the phrase. */
 export interface PhrasePlan {
   readonly phrase: Phrase;
   readonly exact: readonly { readonly at: number; readonly term: Term }[];
   /** null: as written only. */
-  readonly sound: readonly SoundStep[] | null;
+  readonly sound: Sounds | null;
 }
 
-/** Two characters that may be any that sound like them. */
-interface SoundStep {
-  readonly at: number;
-  readonly left: readonly number[];
-  readonly right: readonly number[];
-  /** Where such pairs lie. */
-  readonly places: readonly number[];
+/** A phrase of characters each of which may be any that sounds like it. */
+interface Sounds {
+  /** Which characters each may be. */
+  readonly heard: readonly HeardAs[];
+  /** Pairs that cover all of them, each with where it stands in the phrase, and where such pairs lie. */
+  readonly steps: readonly { readonly at: number; readonly places: readonly number[] }[];
 }
+
+/** By UTF-16 unit: 1 where it may be read as wanted. */
+type HeardAs = Uint8Array;
 
 /** Which side each number of postings is; see `SIDES`. */
 const SIDE_OF = { agent: 1, customer: 2 } as const;
@@ -39,18 +30,27 @@ const SIDE_OF = { agent: 1, customer: 2 } as const;
 export function planPhrase(phrase: Phrase, sound: boolean): PhrasePlan {
   const { tokens } = phrase;
   const exact: { at: number; term: Term }[] = [];
-  const steps: SoundStep[] = [];
-  let isHeard = sound && tokens.length > 1;
   for (let at = 0; at < tokens.length; ) {
     const [start, pair] = pairAt(tokens, at);
     exact.push({ at: start, term: pair ?? singleTerm(tokens[start] as Token) });
-    const left = readingsOf(tokens[start]);
-    const right = readingsOf(tokens[start + 1]);
-    if (pair === null || left.length === 0 || right.length === 0) isHeard = false;
-    else if (isHeard) steps.push({ at: start, left, right, places: placesOfPair(left, right) });
     at = start + (pair === null ? 1 : 2);
   }
-  return { phrase, exact, sound: isHeard ? steps : null };
+  return { phrase, exact, sound: sound ? soundsOf(tokens, exact) : null };
+}
+
+/** null where the phrase is a single character, or something of it has no sound. */
+function soundsOf(tokens: readonly Token[], pairs: readonly { readonly at: number }[]): Sounds | null {
+  const units = tokens.map((token) => (typeof token === "number" ? unitsReadAs(readings(token)) : []));
+  if (units.length < 2 || units.some(({ length }) => length === 0)) return null;
+  const heard = units.map((own) => {
+    const table = new Uint8Array(0x10000);
+    for (const unit of own) table[unit] = 1;
+    return table;
+  });
+  const classes = units.map((own) => [...new Set(own.map(soundOf))]);
+  const places = (at: number): number[] =>
+    (classes[at] as number[]).flatMap((left) => (classes[at + 1] as number[]).map((right) => placeOfSounds(left, right)));
+  return { heard, steps: pairs.map(({ at }) => ({ at, places: places(at) })) };
 }
 
 /** The pair that begins at a token, or ends with it where that is the last character; null: the token alone. */
@@ -64,21 +64,12 @@ function pairAt(tokens: readonly Token[], at: number): [start: number, pair: Ter
   return back === null ? [at, null] : [at - 1, back];
 }
 
-const isHeardAs = (token: Token | null | undefined, wanted: readonly number[]): boolean =>
-  typeof token === "number" && soundsAs(token, wanted);
-const readingsOf = (token: Token | undefined): readonly number[] => (typeof token === "number" ? readings(token) : []);
-
-function placesOfPair(left: readonly number[], right: readonly number[]): number[] {
-  const rights = new Set(right.flatMap(placesOfReading));
-  return [...new Set(left.flatMap(placesOfReading))].flatMap((one) => [...rights].map((other) => placeOfSounds(one, other)));
-}
-
 /** All shards that the plans need of a block of this many bits. */
 export function shardsOf(plans: readonly PhrasePlan[], bits: number): Set<number> {
   const shards = new Set<number>();
   for (const { exact, sound } of plans) {
     for (const { term } of exact) shards.add(shardOf(placeOfTerm(term), bits));
-    for (const { places } of sound ?? []) for (const place of places) shards.add(shardOf(place, bits));
+    for (const { places } of sound?.steps ?? []) for (const place of places) shards.add(shardOf(place, bits));
   }
   return shards;
 }
@@ -86,18 +77,26 @@ export function shardsOf(plans: readonly PhrasePlan[], bits: number): Set<number
 /** Where the phrase is in a block. */
 export function findInBlock({ phrase, exact, sound }: PhrasePlan, bits: number, shard: (number: number) => Shard | null): Occurrences {
   const written = together(exact.map(({ at, term }) => [at, shard(shardOf(placeOfTerm(term), bits))?.find(term) ?? NOWHERE] as const));
-  const all = sound === null ? written : together(sound.map((step) => [step.at, soundPlaces(step, bits, shard)] as const));
+  const all =
+    sound === null
+      ? written
+      : together(sound.steps.map(({ at, places }) => [at, soundPlaces(sound.heard.slice(at, at + 2), places, bits, shard)] as const));
   return ofSide(all, sound === null ? null : written, phrase);
 }
 
-/** All pairs that sound like the step. */
-function soundPlaces({ left, right, places }: SoundStep, bits: number, shard: (number: number) => Shard | null): Places {
+/** All pairs that sound as wanted. */
+function soundPlaces(
+  [left, right]: readonly HeardAs[],
+  places: readonly number[],
+  bits: number,
+  shard: (number: number) => Shard | null,
+): Places {
   const found: Places[] = [];
   for (const number of new Set(places.map((place) => shardOf(place, bits)))) {
     const opened = shard(number);
     opened?.eachTerm((term, i) => {
-      const units = unitsOfTerm(term);
-      if (units && soundsAs(units[0], left) && soundsAs(units[1], right)) found.push(opened.places(i));
+      // A word is no pair of characters that have a sound, whatever its number.
+      if (left?.[term >>> 16] === 1 && right?.[term & 0xffff] === 1) found.push(opened.places(i));
     });
   }
   return merged(found);
@@ -200,19 +199,18 @@ export function findInCalls(
   const { phrase, sound } = plan;
   const wanted = phrase.tokens;
   const text = foldedPhrase(phrase);
-  const heard = sound === null ? null : wanted.map((token) => readingsOf(token));
   const side = phrase.role === null ? null : SIDE_OF[phrase.role];
   const keys: number[] = [];
   const sides: number[] = [];
   const exact: number[] = [];
   calls.forEach(({ folded, tokens: read }, call) => {
-    if (heard === null && !folded.includes(text)) return;
+    if (sound === null ? !folded.includes(text) : !isHeardIn(folded, sound.heard)) return;
     const { tokens, sides: spoken } = read();
     for (let at = 0; at + wanted.length <= tokens.length && at < CALL_SPAN; at++) {
-      if (heard === null && tokens[at] !== wanted[0]) continue;
+      if (sound === null && tokens[at] !== wanted[0]) continue;
       if (side !== null && (spoken[at] as number) % 3 !== side) continue;
       const isWritten = wanted.every((token, i) => tokens[at + i] === token);
-      const isHeard = !isWritten && heard?.every((own, i) => isHeardAs(tokens[at + i], own));
+      const isHeard = !isWritten && sound?.heard.every((own, i) => own[tokens[at + i] as number] === 1);
       if (!isWritten && !isHeard) continue;
       keys.push(call * CALL_SPAN + at);
       sides.push(spoken[at] as number);
@@ -220,4 +218,13 @@ export function findInCalls(
     }
   });
   return { keys: Float64Array.from(keys), sides: Uint32Array.from(sides), exact: Uint8Array.from(exact) };
+}
+
+/** Whether something in a folded text sounds as wanted. */
+function isHeardIn(folded: string, heard: readonly HeardAs[]): boolean {
+  const [first] = heard;
+  for (let at = 0; at + heard.length <= folded.length; at++) {
+    if (first?.[folded.charCodeAt(at)] === 1 && heard.every((own, i) => own[folded.charCodeAt(at + i)] === 1)) return true;
+  }
+  return false;
 }

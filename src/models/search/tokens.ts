@@ -114,25 +114,23 @@ export function readings(unit: number): readonly number[] {
   return own;
 }
 
-/** Whether a unit can be read as one of these. */
-export function soundsAs(unit: number, wanted: readonly number[]): boolean {
-  const own = readings(unit);
-  for (let i = 0; i < own.length; i++) if (wanted.includes(own[i] as number)) return true;
-  return false;
-}
+/** Units by reading: each unit under all of its readings. */
+let unitsOfReading: ReadonlyMap<number, readonly number[]> | undefined;
 
-let siblings: ReadonlyMap<number, readonly number[]> | undefined;
-
-/** The classes under which characters lie that can be read so: 乐 is read le and lies under its most common reading. */
-export function placesOfReading(reading: number): readonly number[] {
-  if (!siblings) {
-    const found = new Map<number, Set<number>>();
+/** The units that can be read as one of these. */
+export function unitsReadAs(wanted: readonly number[]): number[] {
+  if (!unitsOfReading) {
+    const found = new Map<number, number[]>();
     for (let unit = 0; unit < 0x10000; unit++) {
-      for (const own of readings(unit)) found.set(own, (found.get(own) ?? new Set()).add(soundOf(unit)));
+      for (const own of readings(unit)) {
+        const others = found.get(own);
+        if (others) others.push(unit);
+        else found.set(own, [unit]);
+      }
     }
-    siblings = new Map([...found].map(([key, set]) => [key, [...set]]));
+    unitsOfReading = found;
   }
-  return siblings.get(reading) ?? NO_READINGS;
+  return wanted.flatMap((reading) => unitsOfReading?.get(reading) ?? []);
 }
 
 let commonUnits: ReadonlySet<number> | undefined;
