@@ -1,9 +1,9 @@
 import { type Connection, type Model, Schema } from "mongoose";
 import type { Screening } from "../pipeline/screening.ts";
 import type { Transcribed } from "../pipeline/stages.ts";
-import { modelOf, STRICT } from "./model-of.ts";
+import { modelOf, op, SAFE, STRICT } from "./model-of.ts";
 import { insertManyOnce, insertOnce, removeOfCall } from "./of-call.ts";
-import { type PackedBytes, pack, unpack } from "./packed.ts";
+import { bytesOf, type PackedBytes, pack, unpack } from "./packed.ts";
 import { type StoredScreening, type WordlessScreening, wholeScreening, withoutWords } from "./stored-screening.ts";
 import { transcriptModel } from "./transcripts.ts";
 
@@ -15,7 +15,15 @@ export interface ScreeningStore {
   saveMany(list: readonly StoredScreening[]): Promise<void>;
   /** Whole again, as it was saved. Where its transcript was removed since, it says so, and has no words and spans. */
   get(callId: string, recipe: string, policy: string): Promise<Screening | null>;
+  /** Those of a batch that are there, by call id, packed as they are stored: for who unpacks in another thread. */
+  getPacked(keys: readonly ScreeningKey[]): Promise<ReadonlyMap<string, Uint8Array>>;
   removeCall(callId: string): Promise<number>;
+}
+
+export interface ScreeningKey {
+  readonly callId: string;
+  readonly recipe: string;
+  readonly policy: string;
 }
 
 interface ScreeningDocument {
@@ -58,17 +66,27 @@ export function createScreeningStore(connection: Connection): ScreeningStore {
     },
     async get(callId, recipe, policy) {
       const [stored, transcript] = await Promise.all([
-        model.findOne({ _id: `${callId}:${recipe}:${policy}` }).lean<{ packed: PackedBytes }>(),
+        model.findOne({ _id: idOf({ callId, recipe, policy }) }).lean<{ packed: PackedBytes }>(),
         transcripts.findOne({ _id: `${callId}:${recipe}` }).lean<{ packed: PackedBytes }>(),
       ]);
       if (stored === null) return null;
       const screening = (await unpack(stored.packed)) as WordlessScreening;
       return wholeScreening(screening, transcript && ((await unpack(transcript.packed)) as Transcribed));
     },
+    async getPacked(keys) {
+      const found = await model
+        .find({ _id: op({ $in: keys.map(idOf) }) }, { call: 1, packed: 1 }, SAFE)
+        .lean<{ call: string; packed: PackedBytes }[]>();
+      return new Map(found.map(({ call, packed }) => [call, bytesOf(packed)]));
+    },
     removeCall: async (callId) => await removeOfCall(connection, NAME, callId),
   };
 }
 
+function idOf({ callId, recipe, policy }: ScreeningKey): ScreeningDocument["_id"] {
+  return `${callId}:${recipe}:${policy}`;
+}
+
 function documentOf({ callId, recipe, policy, packed }: StoredScreening): ScreeningDocument {
-  return { _id: `${callId}:${recipe}:${policy}`, v: 1, call: callId, recipe, policy, at: new Date(), packed: Buffer.from(packed) };
+  return { _id: idOf({ callId, recipe, policy }), v: 1, call: callId, recipe, policy, at: new Date(), packed: Buffer.from(packed) };
 }

@@ -4,7 +4,7 @@ import type { Listener } from "./audio/listen.ts";
 import { type OpenedRecording, type OpenOptions, openRecording, type RecordingSource } from "./audio/open.ts";
 import { measure } from "./metrics.ts";
 import { assignRoles, type RoleAssignment } from "./roles.ts";
-import { judge } from "./rules/judge.ts";
+import { type Earlier, judge } from "./rules/judge.ts";
 import { listenedPhrases } from "./rules/listened-phrases.ts";
 import type { Policy } from "./rules/policy.ts";
 import { score as scoreForm } from "./scoring/score.ts";
@@ -170,13 +170,17 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
   };
 }
 
-/** Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy. */
-export function score(transcribed: Transcribed, { policyFor }: Pick<Deps, "policyFor">): Screening {
+/**
+ * Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy.
+ *
+ * @param earlier what other rules found in the same call, where that is at hand: the same, sooner
+ */
+export function score(transcribed: Transcribed, { policyFor }: Pick<Deps, "policyFor">, earlier: Earlier | null = null): Screening {
   const startedAt = performance.now();
   const { call, recording, recipe, roleConfidence, voices } = transcribed;
   const policy = policyFor(call.language);
   const text = "utterances" in call.transcript ? indexTranscript(call.transcript.utterances) : null;
-  const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence });
+  const { findings, notAssessed } = judge({ ...call, text }, policy, { roleConfidence, earlier });
   const points = scoreForm(policy.form, { findings, notAssessed, rules: policy.rules });
   const placed = triage({
     findings,

@@ -18,16 +18,23 @@ export interface Target {
 
 const LANGUAGES: readonly Language[] = ["zh", "en"];
 
+/** By the policy of a call; null where nobody knows any more what that was. */
+export interface RescorePolicies {
+  /** What the call is judged by now. */
+  readonly targetOf: (policy: string) => Promise<Target | null>;
+  /** What it was judged by. */
+  readonly sourceOf: (policy: string) => Promise<PolicySource | null>;
+}
+
 /**
  * Finds what calls are judged by: the rules in force, or those that each call was judged by with only some of them brought to the version in force.
  *
- * @returns by the policy of a call; null where nobody knows any more what that was
  * @throws CallsiftError `request/invalid` for a rule or form that isn't there
  */
-export async function openTargets(
+export async function openRescorePolicies(
   { policies }: Pick<Models, "policies">,
   { rules, form: formId }: Pick<RescoreRequest, "rules" | "form">,
-): Promise<(policy: string) => Promise<Target | null>> {
+): Promise<RescorePolicies> {
   const current = (await policies.current())?.source;
   if (!current) throw new Error("expected the store to answer with rules to somebody who knows none, got null");
   const form = formId === undefined ? current.form : await findForm(policies, formId);
@@ -35,20 +42,26 @@ export async function openTargets(
   const unknown = rules?.find((id) => !known.has(id));
   if (unknown !== undefined)
     throw new CallsiftError("request/invalid", `rules: expected ids of rules that are there, got ${JSON.stringify(unknown)}`);
+  const sourceOf = once(async (policy) => await policies.kept(policy));
   if (!rules) {
     const target = targetOf("current", { rules: current.rules, form });
-    return async () => target;
+    return { targetOf: async () => target, sourceOf };
   }
   const renewed = new Set(rules);
-  const targets = new Map<string, Promise<Target | null>>();
-  const open = async (policy: string): Promise<Target | null> => {
-    const kept = await policies.kept(policy);
+  const renewedOf = once(async (policy) => {
+    const kept = await sourceOf(policy);
     return kept && targetOf(policy, { rules: withRenewed(kept.rules, current.rules, renewed), form });
-  };
+  });
+  return { targetOf: renewedOf, sourceOf };
+}
+
+/** Asks once for each policy. */
+function once<T>(ask: (policy: string) => Promise<T>): (policy: string) => Promise<T> {
+  const asked = new Map<string, Promise<T>>();
   return (policy) => {
-    const target = targets.get(policy) ?? open(policy);
-    targets.set(policy, target);
-    return target;
+    const answer = asked.get(policy) ?? ask(policy);
+    asked.set(policy, answer);
+    return answer;
   };
 }
 

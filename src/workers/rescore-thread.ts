@@ -7,8 +7,18 @@ import { startThread } from "../pipeline/start-thread.ts";
 export interface RescoreOrder {
   /** Policies that the thread does not know yet, by key. */
   readonly sources: readonly (readonly [key: string, source: PolicySource])[];
-  readonly calls: readonly { readonly callId: string; readonly packed: Uint8Array; readonly policyKey: string }[];
+  readonly calls: readonly RescoreCall[];
   readonly wantsScreenings: boolean;
+}
+
+export interface RescoreCall {
+  readonly callId: string;
+  /** What was heard. */
+  readonly packed: Uint8Array;
+  /** Of the rules to judge by. */
+  readonly policyKey: string;
+  /** What the call was judged to be, and the key of the rules that it was judged by; null where one of them is gone. */
+  readonly earlier: { readonly packed: Uint8Array; readonly policyKey: string } | null;
 }
 
 export interface JudgedCall {

@@ -1,23 +1,29 @@
 import { parentPort } from "node:worker_threads";
 import { unpackSync } from "../models/packed.ts";
-import { storedScreening } from "../models/stored-screening.ts";
+import { storedScreening, type WordlessScreening } from "../models/stored-screening.ts";
 import { summaryOf } from "../models/summary-of.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { type Policies, type PolicyData, policiesOf } from "../pipeline/policies.ts";
-import { score, type Transcribed } from "../pipeline/stages.ts";
-import type { JudgedCall, RescoreAnswer, RescoreOrder } from "./rescore-thread.ts";
+import type { Earlier } from "../pipeline/rules/judge.ts";
+import type { Policy } from "../pipeline/rules/policy.ts";
+import { policyHash, score, type Transcribed } from "../pipeline/stages.ts";
+import type { Language } from "../pipeline/types.ts";
+import type { JudgedCall, RescoreAnswer, RescoreCall, RescoreOrder } from "./rescore-thread.ts";
 
 const policies = new Map<string, Policies>();
+/** By key and language; null: what was good rules once is none now. */
+const earlierPolicies = new Map<string, Policy | null>();
+const sources = new Map<string, PolicyData>();
 
 parentPort?.on("message", (order: RescoreOrder) => parentPort?.postMessage(judge(order)));
 
-function judge({ sources, calls, wantsScreenings }: RescoreOrder): RescoreAnswer {
-  for (const [key, source] of sources) policies.set(key, policiesOf(source as PolicyData));
+function judge({ sources: fresh, calls, wantsScreenings }: RescoreOrder): RescoreAnswer {
+  for (const [key, source] of fresh) sources.set(key, source as PolicyData);
   try {
     const judged: JudgedCall[] = [];
-    for (const { callId, packed, policyKey } of calls) {
+    for (const { callId, packed, policyKey, earlier } of calls) {
       const transcribed = unpackSync(packed) as Transcribed;
-      const screening = score(transcribed, policies.get(policyKey) as Policies);
+      const screening = score(transcribed, policiesAt(policyKey), earlier && earlierOf(earlier, transcribed.call.language));
       judged.push({
         callId,
         policy: screening.policy,
@@ -29,5 +35,29 @@ function judge({ sources, calls, wantsScreenings }: RescoreOrder): RescoreAnswer
   } catch (error) {
     const { code, message } = toCallsiftError(error);
     return { kind: "failed", code, message };
+  }
+}
+
+function policiesAt(key: string): Policies {
+  const known = policies.get(key) ?? policiesOf(sources.get(key) as PolicyData);
+  policies.set(key, known);
+  return known;
+}
+
+/** null where the rules that the call was judged by are read otherwise by now: what they found may be something else. */
+function earlierOf({ packed, policyKey }: NonNullable<RescoreCall["earlier"]>, language: Language): Earlier | null {
+  const key = `${policyKey} ${language}`;
+  const policy = earlierPolicies.has(key) ? earlierPolicies.get(key) : readEarlier(policyKey, language);
+  earlierPolicies.set(key, policy ?? null);
+  if (!policy) return null;
+  const { policy: judgedBy, findings, notAssessed } = unpackSync(packed) as WordlessScreening;
+  return policyHash(policy) === judgedBy ? { rules: policy.rules, findings, notAssessed } : null;
+}
+
+function readEarlier(policyKey: string, language: Language): Policy | null {
+  try {
+    return policiesAt(policyKey).policyFor(language);
+  } catch {
+    return null;
   }
 }

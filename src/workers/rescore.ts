@@ -2,11 +2,12 @@ import { availableParallelism } from "node:os";
 import type { Call, CallSummary } from "../models/calls.ts";
 import { isSampled } from "../models/calls-document.ts";
 import type { Models } from "../models/models.ts";
+import type { PolicySource } from "../models/policies.ts";
 import type { Rescore, RescoreReport, RescoreRequest } from "../models/rescore.ts";
 import { CallsiftError } from "../pipeline/errors.ts";
-import { openTargets, type Target } from "./rescore-policies.ts";
+import { openRescorePolicies, type RescorePolicies, type Target } from "./rescore-policies.ts";
 import { createReport, type ReportBuilder } from "./rescore-report.ts";
-import { type JudgedCall, type RescoreThread, startRescoreThread } from "./rescore-thread.ts";
+import { type JudgedCall, type RescoreCall, type RescoreThread, startRescoreThread } from "./rescore-thread.ts";
 
 const BATCH = 64;
 
@@ -23,10 +24,10 @@ type Scored = Call & { readonly summary: CallSummary; readonly recipe: string; r
 /** Judges stored calls in threads of their own, so that whoever serves requests meanwhile goes on serving. */
 export function createRescore(deps: RescoreDeps): Rescore {
   return async (request, signal) => {
-    const targetOf = await openTargets(deps.models, request);
+    const policies = await openRescorePolicies(deps.models, request);
     const threads = Array.from({ length: deps.threads ?? Math.max(1, availableParallelism()) }, startRescoreThread);
     try {
-      return await run({ ...deps, request, signal, targetOf, threads, kept: new Set() });
+      return await run({ ...deps, request, signal, policies, threads, kept: new Set() });
     } finally {
       await Promise.all(threads.map((thread) => thread[Symbol.asyncDispose]()));
     }
@@ -36,7 +37,7 @@ export function createRescore(deps: RescoreDeps): Rescore {
 interface Run extends Omit<RescoreDeps, "threads"> {
   readonly request: RescoreRequest;
   readonly signal: AbortSignal;
-  readonly targetOf: (policy: string) => Promise<Target | null>;
+  readonly policies: RescorePolicies;
   readonly threads: readonly RescoreThread[];
   /** Policy hashes whose sources are kept already. */
   readonly kept: Set<string>;
@@ -78,37 +79,61 @@ interface BatchRun extends Run {
 }
 
 async function judgeBatch(batch: readonly Call[], all: BatchRun): Promise<void> {
-  const { models, request, report, thread, told, targetOf } = all;
-  const due: { readonly call: Scored; readonly target: Target }[] = [];
+  const { request, report, thread, told, policies } = all;
+  const due: Due[] = [];
   for (const call of batch) {
-    const target = isScored(call) ? await targetOf(call.policy) : null;
+    const target = isScored(call) ? await policies.targetOf(call.policy) : null;
     if (!isScored(call) || !target) report.skip();
     else if (target.hashes.has(call.policy)) report.add(call, call.summary);
     else due.push({ call, target });
   }
   if (due.length === 0) return;
-  const packed = await models.transcripts.getPacked(due.map(({ call }) => ({ callId: call.id, recipe: call.recipe })));
-  const found = due.flatMap(({ call, target }) => {
-    const bytes = packed.get(call.id);
-    if (!bytes) report.skip();
-    return bytes ? [{ call, target, packed: bytes }] : [];
-  });
-  const fresh = new Map(found.filter(({ target }) => !told.has(target.key)).map(({ target }) => [target.key, target.source]));
+  const { found, sources } = await ordersOf(due, all);
   const judged = await thread.judge({
-    sources: [...fresh],
-    calls: found.map((one) => ({ callId: one.call.id, packed: one.packed, policyKey: one.target.key })),
+    sources: [...sources].filter(([key]) => !told.has(key)),
+    calls: found.map(({ order }) => order),
     wantsScreenings: !request.dryRun,
   });
-  for (const key of fresh.keys()) told.add(key);
+  for (const key of sources.keys()) told.add(key);
   if (!request.dryRun) await save(judged, found, all);
   for (const [i, { summary }] of judged.entries()) report.add((found[i] as (typeof found)[number]).call, summary);
 }
 
-async function save(
-  judged: readonly JudgedCall[],
-  found: readonly { readonly call: Scored; readonly target: Target }[],
-  all: BatchRun,
-): Promise<void> {
+interface Due {
+  readonly call: Scored;
+  readonly target: Target;
+}
+
+interface Found extends Due {
+  readonly order: RescoreCall;
+}
+
+/** What a thread is told of each call, and by key the policies that it must know for that. */
+async function ordersOf(due: readonly Due[], all: BatchRun): Promise<{ found: Found[]; sources: Map<string, PolicySource> }> {
+  const { models, report, policies } = all;
+  const keys = due.map(({ call: { id, recipe, policy } }) => ({ callId: id, recipe, policy }));
+  const [transcripts, screenings] = await Promise.all([models.transcripts.getPacked(keys), models.screenings.getPacked(keys)]);
+  const sources = new Map<string, PolicySource>();
+  const found: Found[] = [];
+  for (const { call, target } of due) {
+    const packed = transcripts.get(call.id);
+    if (!packed) {
+      report.skip();
+      continue;
+    }
+    sources.set(target.key, target.source);
+    const screening = screenings.get(call.id);
+    const source = screening && (await policies.sourceOf(call.policy));
+    // A target may have the policy's own hash for a key.
+    const earlierKey = `before ${call.policy}`;
+    if (source) sources.set(earlierKey, source);
+    const earlier = screening && source ? { packed: screening, policyKey: earlierKey } : null;
+    found.push({ call, target, order: { callId: call.id, packed, policyKey: target.key, earlier } });
+  }
+  return { found, sources };
+}
+
+async function save(judged: readonly JudgedCall[], found: readonly Found[], all: BatchRun): Promise<void> {
   const { models, sampleShare, kept } = all;
   const sources = new Map(judged.map(({ policy }, i) => [policy, found[i]?.target.source]));
   for (const [policy, source] of sources) {

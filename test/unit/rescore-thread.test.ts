@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
 import { packSync } from "../../src/models/packed.ts";
-import type { PolicySource } from "../../src/models/policies.ts";
 import { readBuiltins } from "../../src/pipeline/policies.ts";
 import { type RescoreOrder, startRescoreThread } from "../../src/workers/rescore-thread.ts";
 import { FAULTY_CALL, transcribedOf } from "../support/screened-call.ts";
@@ -8,7 +7,7 @@ import { FAULTY_CALL, transcribedOf } from "../support/screened-call.ts";
 const packed = packSync(transcribedOf(FAULTY_CALL, { sha256: "a".repeat(64), name: "call.wav", bytes: 1 }));
 const orderOf = (callId: string, change: Partial<RescoreOrder> = {}): RescoreOrder => ({
   sources: [],
-  calls: [{ callId, packed, policyKey: "builtin" }],
+  calls: [{ callId, packed, policyKey: "builtin", earlier: null }],
   wantsScreenings: false,
   ...change,
 });
@@ -17,7 +16,9 @@ it("answers several who ask at once, each with their own calls, and goes on afte
   await using thread = startRescoreThread();
   const { rules, form } = await readBuiltins();
   const first = thread.judge(orderOf("one", { sources: [["builtin", { rules, form }]] }));
-  const broken = thread.judge(orderOf("broken", { calls: [{ callId: "broken", packed: Buffer.from("no gzip"), policyKey: "builtin" }] }));
+  const broken = thread.judge(
+    orderOf("broken", { calls: [{ callId: "broken", packed: Buffer.from("no gzip"), policyKey: "builtin", earlier: null }] }),
+  );
   const last = thread.judge(orderOf("three"));
   expect((await first).map(({ callId, summary }) => [callId, summary.rules.includes("missing-greeting")])).toEqual([["one", true]]);
   await expect(broken).rejects.toMatchObject({ name: "CallsiftError" });
@@ -26,7 +27,7 @@ it("answers several who ask at once, each with their own calls, and goes on afte
 
 it("tells everybody who waits, and who comes later, that it has ended", async () => {
   await using thread = startRescoreThread();
-  const asked = [thread.judge(orderOf("one", { sources: [["builtin", {} as PolicySource]] })), thread.judge(orderOf("two"))];
+  const asked = [thread.judge(orderOf("one", { sources: [null as never] })), thread.judge(orderOf("two"))];
   for (const answer of asked) await expect(answer).rejects.toMatchObject({ code: "internal/bug" });
   await expect(thread.judge(orderOf("three"))).rejects.toMatchObject({ code: "internal/bug" });
 });

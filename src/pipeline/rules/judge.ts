@@ -11,6 +11,13 @@ export interface Judgement {
   readonly notAssessed: NotAssessed[];
 }
 
+/** What a call was judged to be by other rules. */
+export interface Earlier {
+  readonly rules: readonly CompiledRule[];
+  readonly findings: readonly Finding[];
+  readonly notAssessed: readonly NotAssessed[];
+}
+
 /** Says that a call is no conversation: what was not said in a mailbox, or within a second, is nobody's fault. */
 const CALL_CLASS = "call-class";
 /** How operators mark that something was never said. */
@@ -20,15 +27,23 @@ const ABSENT = "absent";
  * Asks every rule of one call. Pure and deterministic.
  *
  * @param roleConfidence 0–1, how sure it is which side is the agent; lowers the confidence of findings that depend on it
+ * @param earlier of the same call: rules that are the same now as they were then are not asked again
  */
 export function judge(
   call: OperatorCall,
   policy: Pick<Policy, "rules">,
-  { roleConfidence = 1 }: { roleConfidence?: number } = {},
+  { roleConfidence = 1, earlier = null }: { roleConfidence?: number; earlier?: Earlier | null } = {},
 ): Judgement {
   const findings: Omit<Finding, "id">[] = [];
   const notAssessed: NotAssessed[] = [];
+  const asked = earlier && !isUnusable(earlier.findings) ? rulesFor(call.language, earlier.rules) : [];
+  const known = new Map(asked.map(({ id, canonical }) => [id, canonical]));
   for (const rule of rulesFor(call.language, policy.rules)) {
+    if (earlier && known.get(rule.id) === rule.canonical) {
+      for (const { id: _id, ...found } of earlier.findings) if (found.rule === rule.id) findings.push(found);
+      notAssessed.push(...earlier.notAssessed.filter((missing) => missing.rule === rule.id));
+      continue;
+    }
     if (rule.readsWords && rule.language !== null && rule.language !== call.language) {
       notAssessed.push({
         rule: rule.id,
@@ -41,14 +56,18 @@ export function judge(
     if (answer.holds) findings.push(...answer.hits.map((hit) => finding(rule, hit, roleConfidence)));
     else if (answer.holds === null) notAssessed.push({ rule: rule.id, ...answer.unknown });
   }
-  const unusable = findings.some(({ operator, counts }) => operator === CALL_CLASS && counts);
-  const kept = unusable ? findings.filter(({ data }) => data.kind !== ABSENT) : findings;
+  const kept = isUnusable(findings) ? findings.filter(({ data }) => data.kind !== ABSENT) : findings;
   const rulesKept = new Set(kept.map(({ rule }) => rule));
   const rulesDropped = new Set(findings.map(({ rule }) => rule).filter((rule) => !rulesKept.has(rule)));
   for (const rule of rulesDropped) notAssessed.push({ rule, reason: "unusable-call" });
   kept.sort(byStartThenRule);
   notAssessed.sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
   return { findings: kept.map((found, i) => ({ id: `f${i + 1}`, ...found })), notAssessed };
+}
+
+/** Then not all that the rules found is kept. */
+function isUnusable(findings: readonly Omit<Finding, "id">[]): boolean {
+  return findings.some(({ operator, counts }) => operator === CALL_CLASS && counts);
 }
 
 /** Each rule once: as written for the call's language, else for any language, else as written for another. */

@@ -38,6 +38,8 @@ export interface CompiledRule {
   readonly minConfidence: number;
   readonly priority?: number;
   readonly when: CompiledCondition;
+  /** Canonical JSON of everything that decides what it finds: equal text, equal findings in the same call. */
+  readonly canonical: string;
   /** As the file has it, for names, wording and suggestions. */
   readonly rule: Rule;
 }
@@ -107,6 +109,14 @@ export function compileRules({ rules: sets, thresholds = {}, operators = OPERATO
       const compiler = { operators, faults };
       const { condition, canonical } = compileCondition(rule.when, `${set.where}: rules[${i}].when`, compiler);
       if (rule.enabled === false) continue;
+      const { examples: _examples, ...rest } = rule;
+      const deciding = {
+        ...rest,
+        minConfidence: rule.minConfidence ?? limits[rule.severity],
+        language: set.language ?? null,
+        when: canonical,
+      };
+      decisive.push(deciding);
       compiled.push({
         id: rule.id,
         version: rule.version,
@@ -116,14 +126,8 @@ export function compileRules({ rules: sets, thresholds = {}, operators = OPERATO
         minConfidence: rule.minConfidence ?? limits[rule.severity],
         ...(rule.priority !== undefined && { priority: rule.priority }),
         when: condition,
+        canonical: canonicalJson(deciding),
         rule,
-      });
-      const { examples: _examples, ...rest } = rule;
-      decisive.push({
-        ...rest,
-        minConfidence: rule.minConfidence ?? limits[rule.severity],
-        language: set.language ?? null,
-        when: canonical,
       });
     }
   }
