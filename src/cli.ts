@@ -126,7 +126,7 @@ Exit code: 0 all screened, 3 some failed, 2 bad usage, 130 interrupted.`,
 
   program
     .command("doctor")
-    .description("check ffmpeg, the speech detector, disk and settings, and say what to do")
+    .description("check ffmpeg, speech, the database, the queue, disk and settings, and say what to do")
     .option("--json", "print the findings as JSON")
     .addHelpText("after", "\nExample:\n  callsift doctor")
     .action(async (options) => {

@@ -10,6 +10,7 @@ import { openPolicies } from "../pipeline/policies.ts";
 import { VERSION } from "../version.ts";
 import type { Check } from "./check.ts";
 import { checkRecognition } from "./doctor-recognition.ts";
+import { checkStores } from "./doctor-stores.ts";
 import { EXIT, type Terminal } from "./terminal.ts";
 
 const MIN_FREE_BYTES = 1024 ** 3;
@@ -23,6 +24,7 @@ export async function doctorCommand(options: { readonly json?: true }, { stdout 
     checkVad(config),
     checkRules(config),
     checkRecognition(config),
+    checkStores(config),
     checkSpace(config),
     checkSettings(config),
   ]);

@@ -219,7 +219,18 @@ describe("other commands", () => {
     const { code, stdout } = await callsift(["doctor", "--json"], { env: { XDG_CACHE_HOME: "/nowhere" } });
     expect(code).toBe(0);
     const { checks, settings } = JSON.parse(stdout) as { checks: { name: string; state: string }[]; settings: { name: string }[] };
-    expect(checks.map(({ name }) => name)).toEqual(["Node", "ffmpeg", "speech detector", "rules", "recognition", "space", "settings"]);
+    expect(checks.map(({ name }) => name)).toEqual([
+      "Node",
+      "ffmpeg",
+      "speech detector",
+      "rules",
+      "recognition",
+      "database",
+      "queue",
+      "recordings",
+      "space",
+      "settings",
+    ]);
     expect(settings.map(({ name }) => name)).toContain("CALLSIFT_VAD");
     const wrong = await callsift(["doctor"], { env: { CALLSIFT_FORM: "nowhere.yaml", CALLSIFT_TYPO: "1" } });
     expect(wrong.code).toBe(3);
