@@ -15,7 +15,6 @@ import { startWorker, type WorkerHandle } from "../workers/worker.ts";
 import { measureWork } from "../workers/worker-metrics.ts";
 import { type Hearing, openHearing } from "./hearing.ts";
 import { findRecognition } from "./recognition.ts";
-import type { WorkerOptions } from "./serve.ts";
 import type { Service } from "./service.ts";
 
 export { Registry } from "prom-client";
@@ -24,7 +23,10 @@ export { openQueueSchedule } from "../workers/schedule-bullmq.ts";
 const FETCH_MS = 600_000;
 
 /** The engines, their listener with them. */
-export async function openEars(config: Config, { engine, weights }: WorkerOptions): Promise<Hearing> {
+export async function openEars(
+  config: Config,
+  { engine, weights }: { readonly engine: string; readonly weights?: string },
+): Promise<Hearing> {
   const listener = createListener({ workers: Math.min(config.concurrency, availableParallelism()), vad: config.vad });
   try {
     const recognition = await findRecognition(config, { engine, language: config.language, ...(weights !== undefined && { weights }) });
