@@ -20,8 +20,10 @@ interface Sounds {
   readonly steps: readonly { readonly at: number; readonly places: readonly number[] }[];
 }
 
-/** By UTF-16 unit: 1 where it may be read as wanted. */
-type HeardAs = Uint8Array;
+/** A bit for each UTF-16 unit: set where it may be read as wanted. */
+type HeardAs = Uint32Array;
+
+const isHeardAs = (heard: HeardAs, unit: number): boolean => (((heard[unit >>> 5] as number) >>> (unit & 31)) & 1) === 1;
 
 /** Which side each number of postings is; see `SIDES`. */
 const SIDE_OF = { agent: 1, customer: 2 } as const;
@@ -43,8 +45,8 @@ function soundsOf(tokens: readonly Token[], pairs: readonly { readonly at: numbe
   const units = tokens.map((token) => (typeof token === "number" ? unitsReadAs(readings(token)) : []));
   if (units.length < 2 || units.some(({ length }) => length === 0)) return null;
   const heard = units.map((own) => {
-    const table = new Uint8Array(0x10000);
-    for (const unit of own) table[unit] = 1;
+    const table = new Uint32Array(0x10000 / 32);
+    for (const unit of own) table[unit >>> 5] = (table[unit >>> 5] as number) | (1 << (unit & 31));
     return table;
   });
   const classes = units.map((own) => [...new Set(own.map(soundOf))]);
@@ -80,13 +82,18 @@ export function findInBlock({ phrase, exact, sound }: PhrasePlan, bits: number, 
   const all =
     sound === null
       ? written
-      : together(sound.steps.map(({ at, places }) => [at, soundPlaces(sound.heard.slice(at, at + 2), places, bits, shard)] as const));
+      : together(
+          sound.steps.map(
+            ({ at, places }) =>
+              [at, soundPlaces([sound.heard[at] as HeardAs, sound.heard[at + 1] as HeardAs], places, bits, shard)] as const,
+          ),
+        );
   return ofSide(all, sound === null ? null : written, phrase);
 }
 
 /** All pairs that sound as wanted. */
 function soundPlaces(
-  [left, right]: readonly HeardAs[],
+  [left, right]: readonly [HeardAs, HeardAs],
   places: readonly number[],
   bits: number,
   shard: (number: number) => Shard | null,
@@ -96,7 +103,7 @@ function soundPlaces(
     const opened = shard(number);
     opened?.eachTerm((term, i) => {
       // A word is no pair of characters that have a sound, whatever its number.
-      if (left?.[term >>> 16] === 1 && right?.[term & 0xffff] === 1) found.push(opened.places(i));
+      if (isHeardAs(left, term >>> 16) && isHeardAs(right, term & 0xffff)) found.push(opened.places(i));
     });
   }
   return merged(found);
@@ -210,7 +217,7 @@ export function findInCalls(
       if (sound === null && tokens[at] !== wanted[0]) continue;
       if (side !== null && (spoken[at] as number) % 3 !== side) continue;
       const isWritten = wanted.every((token, i) => tokens[at + i] === token);
-      const isHeard = !isWritten && sound?.heard.every((own, i) => own[tokens[at + i] as number] === 1);
+      const isHeard = !isWritten && sound?.heard.every((own, i) => isHeardToken(own, tokens[at + i]));
       if (!isWritten && !isHeard) continue;
       keys.push(call * CALL_SPAN + at);
       sides.push(spoken[at] as number);
@@ -220,11 +227,14 @@ export function findInCalls(
   return { keys: Float64Array.from(keys), sides: Uint32Array.from(sides), exact: Uint8Array.from(exact) };
 }
 
+function isHeardToken(heard: HeardAs, token: Token | null | undefined): boolean {
+  return typeof token === "number" && isHeardAs(heard, token);
+}
+
 /** Whether something in a folded text sounds as wanted. */
 function isHeardIn(folded: string, heard: readonly HeardAs[]): boolean {
-  const [first] = heard;
   for (let at = 0; at + heard.length <= folded.length; at++) {
-    if (first?.[folded.charCodeAt(at)] === 1 && heard.every((own, i) => own[folded.charCodeAt(at + i)] === 1)) return true;
+    if (heard.every((own, i) => isHeardAs(own, folded.charCodeAt(at + i)))) return true;
   }
   return false;
 }
