@@ -88,15 +88,15 @@ describe.skipIf(TEST_SERVER === null)("the coverage ledger", () => {
     });
   });
 
-  it.each<[string, string, number, string]>([
-    ["[{]", "application/json", 400, "request/invalid"],
-    ['[{"callId":"x","startedAt":{"$gt":""}}]', "application/json", 400, "request/invalid"],
-    [`[${"[".repeat(100_000)}`, "application/json", 400, "request/invalid"],
-    ["", "application/json", 400, "request/invalid"],
-    ["nothing", "text/csv", 400, "request/invalid"],
-    ["<xml/>", "application/xml", 415, "request/unsupported-type"],
-    ["callId", "text/csv; charset=ebcdic", 415, "request/unsupported-type"],
-  ])("refuses %.30j as %s", async (body, type, status, code) =>
+  it.each<[string, string, string, number, string]>([
+    ["JSON that breaks off", "[{]", "application/json", 400, "request/invalid"],
+    ["an operator for a time", '[{"callId":"x","startedAt":{"$gt":""}}]', "application/json", 400, "request/invalid"],
+    ["lists in lists without end", `[${"[".repeat(100_000)}`, "application/json", 400, "request/invalid"],
+    ["nothing as JSON", "", "application/json", 400, "request/invalid"],
+    ["a word", "nothing", "text/csv", 400, "request/invalid"],
+    ["another type", "<xml/>", "application/xml", 415, "request/unsupported-type"],
+    ["another coding", "callId", "text/csv; charset=ebcdic", 415, "request/unsupported-type"],
+  ])("refuses %s", async (_what, body, type, status, code) =>
     expect(await send(boss, body, type)).toMatchObject({ status, body: { code } }),
   );
 
