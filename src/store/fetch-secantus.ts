@@ -48,10 +48,10 @@ export async function installSecantus(options: SecantusInstall): Promise<string>
 
 const PROGRAM = "secantusd-py";
 
-/** pip's own launcher has the environment's present path in it; this one finds Python beside itself. */
+/** pip's own launcher has the environment's present path in it; this one finds Python beside itself, with nothing of the PATH. */
 async function writeLauncher(folder: string): Promise<string> {
   const path = join(folder, "bin", PROGRAM);
-  await writeFile(path, `#!/bin/sh\nexec "$(dirname "$0")/python" -c 'import sys; from secantus.cli import main; sys.exit(main())' "$@"\n`);
+  await writeFile(path, `#!/bin/sh\nexec "\${0%/*}/python" -c 'import sys; from secantus.cli import main; sys.exit(main())' "$@"\n`);
   await chmod(path, 0o755);
   return join("bin", PROGRAM);
 }

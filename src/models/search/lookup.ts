@@ -233,8 +233,9 @@ function isHeardToken(heard: HeardAs, token: Token | null | undefined): boolean 
 
 /** Whether something in a folded text sounds as wanted. */
 function isHeardIn(folded: string, heard: readonly HeardAs[]): boolean {
+  const first = heard[0] as HeardAs;
   for (let at = 0; at + heard.length <= folded.length; at++) {
-    if (heard.every((own, i) => isHeardAs(own, folded.charCodeAt(at + i)))) return true;
+    if (isHeardAs(first, folded.charCodeAt(at)) && heard.every((own, i) => isHeardAs(own, folded.charCodeAt(at + i)))) return true;
   }
   return false;
 }
