@@ -73,8 +73,8 @@ it("comes out the same from what other rules found and from scratch, and asks no
     }),
     { numRuns: 50 },
   );
-  expect(reused).toBeGreaterThan(200);
-  expect(unusable).toBeGreaterThan(0);
+  expect(reused).toBeGreaterThan(30);
+  expect(unusable).toBeGreaterThan(3);
 });
 
 const SILENT = {
