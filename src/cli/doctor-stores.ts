@@ -28,7 +28,12 @@ async function checkLocalDatabase({ mongodPath, searchPath, cacheDir, dataDir }:
   const name = "database";
   try {
     const program = await findProgram({ mongodPath, searchPath }, cacheDir);
-    if (program) return { name, state: "ok", detail: `${program.kind} of our own (${program.from}: ${program.path}), files in ${dataDir}` };
+    if (program) {
+      const detail = `${program.kind} of our own (${program.from}: ${program.path}), files in ${dataDir}`;
+      if (program.kind !== "secantusd-py") return { name, state: "ok", detail };
+      const remedy = "good for some thousand calls (docs/benchmarks.md); for more put MongoDB's mongod on the PATH, or set MONGODB_URI";
+      return { name, state: "warn", detail, remedy };
+    }
     const remedy = "callsift store fetch, or install MongoDB, or set MONGODB_URI; serve fetches a program by itself where it can";
     return { name, state: "warn", detail: "no program for one of our own yet (only serve, api and worker need it)", remedy };
   } catch (error) {

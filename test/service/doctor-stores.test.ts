@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkStores } from "../../src/cli/doctor-stores.ts";
@@ -26,6 +27,10 @@ describe("doctor on the stores", () => {
 
     const named = await stores({ ...env, CALLSIFT_MONGOD: process.execPath });
     expect(named.database).toMatchObject({ state: "ok", detail: expect.stringContaining(`CALLSIFT_MONGOD: ${process.execPath}`) });
+    const slow = join(folder.path, "secantusd-py");
+    await writeFile(slow, "", { mode: 0o755 });
+    const small = await stores({ ...env, CALLSIFT_MONGOD: slow });
+    expect(small.database).toMatchObject({ state: "warn", remedy: expect.stringContaining("thousand calls") });
     const wrong = await stores({ ...env, CALLSIFT_MONGOD: folder.path });
     expect(wrong.database).toMatchObject({ state: "fail", detail: expect.stringContaining("expected a program") });
   });
