@@ -1,6 +1,7 @@
 import type { Connection } from "mongoose";
 import { isId } from "./ids.ts";
 import { DURABLE, isDuplicate, isOnlyDuplicates } from "./model-of.ts";
+import { bytesOf, type PackedBytes } from "./packed.ts";
 
 /** What belongs to one call has an `_id` that begins with the call's: unique by itself, and all of one call lie together. */
 export interface OfCall {
@@ -26,6 +27,19 @@ export async function insertManyOnce<T extends OfCall>(connection: Connection, c
   } catch (error) {
     if (!isOnlyDuplicates(error)) throw error;
   }
+}
+
+/** The packed bytes of those documents that are there, by call id. */
+export async function findPacked(
+  connection: Connection,
+  collection: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const found = await connection
+    .collection<{ readonly _id: string; readonly call: string; readonly packed: PackedBytes }>(collection)
+    .find({ _id: { $in: [...ids] } }, { projection: { call: 1, packed: 1 }, batchSize: ids.length })
+    .toArray();
+  return new Map(found.map(({ call, packed }) => [call, bytesOf(packed)]));
 }
 
 /** Takes away all that belongs to a call; how many documents there were. */

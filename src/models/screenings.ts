@@ -1,9 +1,9 @@
 import { type Connection, type Model, Schema } from "mongoose";
 import type { Screening } from "../pipeline/screening.ts";
 import type { Transcribed } from "../pipeline/stages.ts";
-import { modelOf, op, SAFE, STRICT } from "./model-of.ts";
-import { insertManyOnce, insertOnce, removeOfCall } from "./of-call.ts";
-import { bytesOf, type PackedBytes, pack, unpack } from "./packed.ts";
+import { modelOf, STRICT } from "./model-of.ts";
+import { findPacked, insertManyOnce, insertOnce, removeOfCall } from "./of-call.ts";
+import { type PackedBytes, pack, unpack } from "./packed.ts";
 import { type StoredScreening, type WordlessScreening, wholeScreening, withoutWords } from "./stored-screening.ts";
 import { transcriptModel } from "./transcripts.ts";
 
@@ -73,12 +73,7 @@ export function createScreeningStore(connection: Connection): ScreeningStore {
       const screening = (await unpack(stored.packed)) as WordlessScreening;
       return wholeScreening(screening, transcript && ((await unpack(transcript.packed)) as Transcribed));
     },
-    async getPacked(keys) {
-      const found = await model
-        .find({ _id: op({ $in: keys.map(idOf) }) }, { call: 1, packed: 1 }, SAFE)
-        .lean<{ call: string; packed: PackedBytes }[]>();
-      return new Map(found.map(({ call, packed }) => [call, bytesOf(packed)]));
-    },
+    getPacked: async (keys) => await findPacked(connection, NAME, keys.map(idOf)),
     removeCall: async (callId) => await removeOfCall(connection, NAME, callId),
   };
 }

@@ -1,17 +1,15 @@
 import { type Connection, type Model, Schema } from "mongoose";
 import type { Transcribed } from "../pipeline/stages.ts";
 import { modelOf, STRICT } from "./model-of.ts";
-import { insertOnce, removeOfCall } from "./of-call.ts";
-import { bytesOf, type PackedBytes, pack, unpack } from "./packed.ts";
+import { findPacked, insertOnce, removeOfCall } from "./of-call.ts";
+import { type PackedBytes, pack, unpack } from "./packed.ts";
 
 /** What was heard of a call, by recipe: all that scoring needs, its spans, tones and words. Immutable. */
 export interface TranscriptStore {
   /** Upsert by (call, recipe); the same again changes nothing: what is stored first stays, and is what is scored. Also writes the search index of its words. */
   save(callId: string, tenant: string, transcribed: Transcribed): Promise<void>;
   get(callId: string, recipe: string): Promise<Transcribed | null>;
-  /** Those of a batch that are there, by call id. */
-  getMany(keys: readonly TranscriptKey[]): Promise<ReadonlyMap<string, Transcribed>>;
-  /** As `getMany`, packed as they are stored: for who unpacks in another thread. */
+  /** Those of a batch that are there, by call id, packed as they are stored: for who unpacks in another thread. */
   getPacked(keys: readonly TranscriptKey[]): Promise<ReadonlyMap<string, Uint8Array>>;
   removeCall(callId: string): Promise<number>;
 }
@@ -68,21 +66,13 @@ export function createTranscriptStore(connection: Connection, words?: WordIndex)
       // The index first: where the transcript is there, its words can be found.
       await words?.save(callId, tenant, transcribed);
       const packed = await pack(transcribed);
-      await insertOnce(connection, NAME, { _id: `${callId}:${recipe}`, v: 1, call: callId, recipe, tenant, at: new Date(), packed });
+      await insertOnce(connection, NAME, { _id: idOf({ callId, recipe }), v: 1, call: callId, recipe, tenant, at: new Date(), packed });
     },
     async get(callId, recipe) {
-      const found = await model.findOne({ _id: `${callId}:${recipe}` }).lean<{ packed: PackedBytes }>();
+      const found = await model.findOne({ _id: idOf({ callId, recipe }) }).lean<{ packed: PackedBytes }>();
       return found && ((await unpack(found.packed)) as Transcribed);
     },
-    async getMany(keys) {
-      const found = await findMany(model, keys);
-      const pairs = found.map(async ({ call, packed }) => [call, (await unpack(packed)) as Transcribed] as const);
-      return new Map(await Promise.all(pairs));
-    },
-    async getPacked(keys) {
-      const found = await findMany(model, keys);
-      return new Map(found.map(({ call, packed }) => [call, bytesOf(packed)]));
-    },
+    getPacked: async (keys) => await findPacked(connection, NAME, keys.map(idOf)),
     async removeCall(callId) {
       await words?.removeCall(callId);
       return await removeOfCall(connection, NAME, callId);
@@ -90,13 +80,6 @@ export function createTranscriptStore(connection: Connection, words?: WordIndex)
   };
 }
 
-async function findMany(
-  model: Model<TranscriptDocument>,
-  keys: readonly TranscriptKey[],
-): Promise<readonly { readonly call: string; readonly packed: PackedBytes }[]> {
-  const ids = keys.map(({ callId, recipe }) => `${callId}:${recipe}` as const);
-  return await model
-    .find({ _id: { $in: ids } }, { call: 1, packed: 1 })
-    .batchSize(ids.length)
-    .lean<{ call: string; packed: PackedBytes }[]>();
+function idOf({ callId, recipe }: TranscriptKey): TranscriptDocument["_id"] {
+  return `${callId}:${recipe}`;
 }

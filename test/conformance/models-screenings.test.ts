@@ -38,6 +38,17 @@ describe.skipIf(TEST_SERVERS.length === 0)("screenings (skipped where there is n
       expect(Object.keys(stored ?? {})).toEqual(Object.keys(screening));
     });
 
+    it("are read packed, those of a batch that are there", async () => {
+      const { screenings } = opened.models;
+      const ids = Array.from({ length: 150 }, newCallId);
+      const stored = ids.slice(0, 140).map((id) => storedScreening(id, screeningOf(1)));
+      await screenings.saveMany(stored);
+      const found = await screenings.getPacked(ids.map((callId) => ({ callId, recipe: RECIPE, policy: POLICY })));
+      expect(new Set(found.keys())).toEqual(new Set(ids.slice(0, 140)));
+      for (const { callId, packed } of stored) expect(Buffer.from(found.get(callId) ?? [])).toEqual(Buffer.from(packed));
+      expect(await screenings.getPacked([])).toEqual(new Map());
+    });
+
     it("saved many at once, are saved once each: what is there already stays, the others come to it", async () => {
       const { screenings } = opened.models;
       const ids = Array.from({ length: 100 }, newCallId);
