@@ -76,24 +76,22 @@ export interface RuleOptions {
  * @throws CallsiftError `rules/invalid` with all faults of all sets at once
  */
 export function compilePolicy({ form, ...options }: RuleOptions & { readonly form: Form }): Policy {
-  const { rules, decisive } = compileRules(options);
-  return { rules, form, canonical: canonicalJson({ rules: decisive, form }) };
+  const { rules } = compileRules(options);
+  // As canonicalJson writes { form, rules }.
+  return { rules, form, canonical: `{"form":${canonicalJson(form)},"rules":[${rules.map(({ canonical }) => canonical).join(",")}]}` };
 }
 
 /**
- * Checks every rule's operators and options, fills in defaults and prepares them once for all calls. `decisive` is plain data:
- * everything that decides what the rules find.
+ * Checks every rule's operators and options, fills in defaults and prepares them once for all calls.
  *
  * @throws CallsiftError `rules/invalid` with all faults of all sets at once
  */
 export function compileRules({ rules: sets, thresholds = {}, operators = OPERATORS }: RuleOptions): {
   readonly rules: CompiledRule[];
-  readonly decisive: readonly unknown[];
 } {
   const limits: Thresholds = { ...DEFAULT_THRESHOLDS, ...thresholds };
   const faults: Fault[] = [];
   const compiled: CompiledRule[] = [];
-  const decisive: unknown[] = [];
   const seen = new Map<string, string>();
   for (const set of sets) {
     for (const [i, rule] of set.rules.entries()) {
@@ -116,7 +114,6 @@ export function compileRules({ rules: sets, thresholds = {}, operators = OPERATO
         language: set.language ?? null,
         when: canonical,
       };
-      decisive.push(deciding);
       compiled.push({
         id: rule.id,
         version: rule.version,
@@ -132,7 +129,7 @@ export function compileRules({ rules: sets, thresholds = {}, operators = OPERATO
     }
   }
   if (faults.length > 0) throw new CallsiftError("rules/invalid", describeFaults("rules", faults));
-  return { rules: compiled, decisive };
+  return { rules: compiled };
 }
 
 type Leaf = Extract<CompiledCondition, { kind: "operator" }>;
