@@ -50,7 +50,7 @@ export async function openRescorePolicies(
   const renewed = new Set(rules);
   const renewedOf = once(async (policy) => {
     const kept = await sourceOf(policy);
-    return kept && targetOf(policy, { rules: withRenewed(kept.rules, current.rules, renewed), form });
+    return kept && targetOf(`${policy}, renewed`, { rules: withRenewed(kept.rules, current.rules, renewed), form });
   });
   return { targetOf: renewedOf, sourceOf };
 }

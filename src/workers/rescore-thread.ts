@@ -17,8 +17,8 @@ export interface RescoreCall {
   readonly packed: Uint8Array;
   /** Of the rules to judge by. */
   readonly policyKey: string;
-  /** What the call was judged to be, and the key of the rules that it was judged by; null where one of them is gone. */
-  readonly earlier: { readonly packed: Uint8Array; readonly policyKey: string } | null;
+  /** What the call was judged to be, and by what: a policy hash, which is the key of its source too. null where one of them is gone. */
+  readonly earlier: { readonly packed: Uint8Array; readonly policy: string } | null;
 }
 
 export interface JudgedCall {

@@ -11,7 +11,7 @@ import type { Language } from "../pipeline/types.ts";
 import type { JudgedCall, RescoreAnswer, RescoreCall, RescoreOrder } from "./rescore-thread.ts";
 
 const policies = new Map<string, Policies>();
-/** By key and language; null: what was good rules once is none now. */
+/** By hash and language; null where the rules are read otherwise than they were, or not at all: what they found may be something else now. */
 const earlierPolicies = new Map<string, Policy | null>();
 const sources = new Map<string, PolicyData>();
 
@@ -44,19 +44,19 @@ function policiesAt(key: string): Policies {
   return known;
 }
 
-/** null where the rules that the call was judged by are read otherwise by now: what they found may be something else. */
-function earlierOf({ packed, policyKey }: NonNullable<RescoreCall["earlier"]>, language: Language): Earlier | null {
-  const key = `${policyKey} ${language}`;
-  const policy = earlierPolicies.has(key) ? earlierPolicies.get(key) : readEarlier(policyKey, language);
+function earlierOf({ packed, policy: hash }: NonNullable<RescoreCall["earlier"]>, language: Language): Earlier | null {
+  const key = `${hash} ${language}`;
+  const policy = earlierPolicies.has(key) ? earlierPolicies.get(key) : readEarlier(hash, language);
   earlierPolicies.set(key, policy ?? null);
   if (!policy) return null;
-  const { policy: judgedBy, findings, notAssessed } = unpackSync(packed) as WordlessScreening;
-  return policyHash(policy) === judgedBy ? { rules: policy.rules, findings, notAssessed } : null;
+  const { findings, notAssessed } = unpackSync(packed) as WordlessScreening;
+  return { rules: policy.rules, findings, notAssessed };
 }
 
-function readEarlier(policyKey: string, language: Language): Policy | null {
+function readEarlier(hash: string, language: Language): Policy | null {
   try {
-    return policiesAt(policyKey).policyFor(language);
+    const policy = policiesAt(hash).policyFor(language);
+    return policyHash(policy) === hash ? policy : null;
   } catch {
     return null;
   }

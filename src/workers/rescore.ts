@@ -124,10 +124,8 @@ async function ordersOf(due: readonly Due[], all: BatchRun): Promise<{ found: Fo
     sources.set(target.key, target.source);
     const screening = screenings.get(call.id);
     const source = screening && (await policies.sourceOf(call.policy));
-    // A target may have the policy's own hash for a key.
-    const earlierKey = `before ${call.policy}`;
-    if (source) sources.set(earlierKey, source);
-    const earlier = screening && source ? { packed: screening, policyKey: earlierKey } : null;
+    if (source) sources.set(call.policy, source);
+    const earlier = screening && source ? { packed: screening, policy: call.policy } : null;
     found.push({ call, target, order: { callId: call.id, packed, policyKey: target.key, earlier } });
   }
   return { found, sources };

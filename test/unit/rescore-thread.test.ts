@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { packSync } from "../../src/models/packed.ts";
-import { readBuiltins } from "../../src/pipeline/policies.ts";
+import { policiesOf, readBuiltins } from "../../src/pipeline/policies.ts";
+import { score } from "../../src/pipeline/stages.ts";
 import { type RescoreOrder, startRescoreThread } from "../../src/workers/rescore-thread.ts";
 import { FAULTY_CALL, transcribedOf } from "../support/screened-call.ts";
 
@@ -23,6 +24,26 @@ it("answers several who ask at once, each with their own calls, and goes on afte
   expect((await first).map(({ callId, summary }) => [callId, summary.rules.includes("missing-greeting")])).toEqual([["one", true]]);
   await expect(broken).rejects.toMatchObject({ name: "CallsiftError" });
   expect((await last).map(({ callId }) => callId)).toEqual(["three"]);
+});
+
+it("takes over what unchanged rules found, where the hash is that of the rules as they are read now", async () => {
+  await using thread = startRescoreThread();
+  const { rules, form } = await readBuiltins();
+  const call = transcribedOf(FAULTY_CALL, { sha256: "a".repeat(64), name: "call.wav", bytes: 1 });
+  // Found by nobody else: what comes out with it was taken over.
+  const { findings, ...rest } = score(call, policiesOf({ rules, form }));
+  const marked = { ...rest, findings: findings.map((found) => ({ ...found, severity: "fatal" as const })) };
+  const judgedBy = async (policy: string): Promise<readonly string[]> => {
+    const earlier = { packed: packSync(marked), policy };
+    const sources: RescoreOrder["sources"] = [
+      ["builtin", { rules, form }],
+      [policy, { rules, form }],
+    ];
+    const [judged] = await thread.judge(orderOf("one", { sources, calls: [{ callId: "one", packed, policyKey: "builtin", earlier }] }));
+    return judged?.summary.severities ?? [];
+  };
+  expect(await judgedBy(rest.policy)).toEqual(["fatal"]);
+  expect(await judgedBy("0".repeat(64))).toEqual([...new Set(findings.map(({ severity }) => severity))]);
 });
 
 it("tells everybody who waits, and who comes later, that it has ended", async () => {
