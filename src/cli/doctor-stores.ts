@@ -1,8 +1,8 @@
-import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Config } from "../config.ts";
 import { CallsiftError, toCallsiftError } from "../pipeline/errors.ts";
 import { findProgram } from "../store/programs.ts";
+import { freeBytes, gibibytes } from "../weights/space.ts";
 import type { Check } from "./check.ts";
 
 /** A server that has not answered by then is away. */
@@ -69,7 +69,7 @@ async function checkDatabase(uri: string): Promise<Check> {
 
 async function checkRedis(url: string): Promise<Check> {
   const name = "queue";
-  const { connectForCommands, pingQueue } = await import("../workers/queue-connection.ts");
+  const { connectForCommands } = await import("../workers/queue-connection.ts");
   const { host } = new URL(url);
   const redis = connectForCommands(url, () => {});
   try {
@@ -77,7 +77,6 @@ async function checkRedis(url: string): Promise<Check> {
       redis.once("ready", resolve).once("error", reject);
       AbortSignal.timeout(PATIENCE_MS).addEventListener("abort", () => reject(new Error(`no answer within ${PATIENCE_MS} ms`)));
     });
-    await pingQueue(redis);
     const about = await redis.info();
     const of = (key: string): string => new RegExp(`^${key}:(.*?)\r?$`, "m").exec(about)?.[1] ?? "?";
     const detail = `Redis ${of("redis_version")} at ${host}`;
@@ -100,13 +99,8 @@ async function checkRedis(url: string): Promise<Check> {
 async function checkFolder(dataDir: string): Promise<Check> {
   // Not made yet, perhaps: the disk is that of the nearest folder that is there.
   for (let folder = dataDir; ; folder = dirname(folder)) {
-    const found = await statfs(folder).catch(() => null);
-    if (found)
-      return {
-        name: "recordings",
-        state: "ok",
-        detail: `in ${dataDir}, ${((found.bavail * found.bsize) / 1024 ** 3).toFixed(1)} GiB free`,
-      };
+    const free = await freeBytes(folder).catch(() => null);
+    if (free !== null) return { name: "recordings", state: "ok", detail: `in ${dataDir}, ${gibibytes(free)} free` };
     if (folder === dirname(folder))
       return { name: "recordings", state: "warn", detail: `in ${dataDir}`, remedy: "make the folder, or set CALLSIFT_DATA" };
   }

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import { type Config, loadConfig, SETTINGS } from "../config.ts";
@@ -8,6 +7,7 @@ import { findFfmpeg } from "../pipeline/audio/run.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { openPolicies } from "../pipeline/policies.ts";
 import { VERSION } from "../version.ts";
+import { freeBytes, gibibytes } from "../weights/space.ts";
 import type { Check } from "./check.ts";
 import { checkRecognition } from "./doctor-recognition.ts";
 import { checkStores } from "./doctor-stores.ts";
@@ -102,9 +102,8 @@ async function checkRules(config: Config): Promise<Check> {
 async function checkSpace(config: Config): Promise<Check> {
   const folder = config.tempDir ?? tmpdir();
   try {
-    const { bavail, bsize } = await statfs(folder);
-    const free = bavail * bsize;
-    const detail = `${(free / 1024 ** 3).toFixed(1)} GiB free in ${folder}`;
+    const free = await freeBytes(folder);
+    const detail = `${gibibytes(free)} free in ${folder}`;
     return free < MIN_FREE_BYTES
       ? { name: "space", state: "warn", detail, remedy: "a decoded hour takes 115 MB; make room or set CALLSIFT_TEMP_DIR" }
       : { name: "space", state: "ok", detail };

@@ -14,7 +14,7 @@ import { createRescore } from "../workers/rescore.ts";
 import { startWorker, type WorkerHandle } from "../workers/worker.ts";
 import { measureWork } from "../workers/worker-metrics.ts";
 import { type Hearing, openHearing } from "./hearing.ts";
-import { findRecognition } from "./recognition.ts";
+import { findRecognition, type RecognitionOptions } from "./recognition.ts";
 import type { Service } from "./service.ts";
 
 export { Registry } from "prom-client";
@@ -23,10 +23,7 @@ export { openQueueSchedule } from "../workers/schedule-bullmq.ts";
 const FETCH_MS = 600_000;
 
 /** The engines, their listener with them. */
-export async function openEars(
-  config: Config,
-  { engine, weights }: { readonly engine: string; readonly weights?: string },
-): Promise<Hearing> {
+export async function openEars(config: Config, { engine, weights }: Omit<RecognitionOptions, "language">): Promise<Hearing> {
   const listener = createListener({ workers: Math.min(config.concurrency, availableParallelism()), vad: config.vad });
   try {
     const recognition = await findRecognition(config, { engine, language: config.language, ...(weights !== undefined && { weights }) });

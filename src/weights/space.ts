@@ -21,6 +21,11 @@ export async function checkSpace(folder: string, bytes: number, free: (folder: s
   throw new CallsiftError("weights/no-space", `expected ${megabytes(bytes + MARGIN_BYTES)} free, got ${megabytes(has)}`);
 }
 
+/** Bytes of a disk for people: `74.7 GiB`. */
+export function gibibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+}
+
 /** Bytes for people: `145 MB`, `0.02 MB`. */
 export function megabytes(bytes: number): string {
   const mb = bytes / 1e6;

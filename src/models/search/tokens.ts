@@ -86,7 +86,7 @@ export function placeOfTerm(term: Term): number {
   return mix(soundOf(units[0]), soundOf(units[1]));
 }
 
-/** Where the pair lies whose characters sound so; see `readingsOf` of the query side. */
+/** Where the pair lies whose characters sound so; by the classes of both. */
 export function placeOfSounds(left: number, right: number): number {
   return mix(left, right);
 }
