@@ -1,9 +1,9 @@
 import { type Connection, type Model, Schema } from "mongoose";
 import type { Screening } from "../pipeline/screening.ts";
-import type { Transcribed } from "../pipeline/stages.ts";
 import { modelOf, STRICT } from "./model-of.ts";
 import { findPacked, insertManyOnce, insertOnce, removeOfCall } from "./of-call.ts";
 import { type PackedBytes, pack, unpack } from "./packed.ts";
+import { unpackTranscribed } from "./packed-transcript.ts";
 import { type StoredScreening, type WordlessScreening, wholeScreening, withoutWords } from "./stored-screening.ts";
 import { transcriptModel } from "./transcripts.ts";
 
@@ -71,7 +71,7 @@ export function createScreeningStore(connection: Connection): ScreeningStore {
       ]);
       if (stored === null) return null;
       const screening = (await unpack(stored.packed)) as WordlessScreening;
-      return wholeScreening(screening, transcript && ((await unpack(transcript.packed)) as Transcribed));
+      return wholeScreening(screening, transcript && (await unpackTranscribed(transcript.packed)));
     },
     getPacked: async (keys) => await findPacked(connection, NAME, keys.map(idOf)),
     removeCall: async (callId) => await removeOfCall(connection, NAME, callId),

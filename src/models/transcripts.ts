@@ -2,7 +2,8 @@ import { type Connection, type Model, Schema } from "mongoose";
 import type { Transcribed } from "../pipeline/stages.ts";
 import { modelOf, STRICT } from "./model-of.ts";
 import { findPacked, insertOnce, removeOfCall } from "./of-call.ts";
-import { type PackedBytes, pack, unpack } from "./packed.ts";
+import type { PackedBytes } from "./packed.ts";
+import { packTranscribed, unpackTranscribed } from "./packed-transcript.ts";
 
 /** What was heard of a call, by recipe: all that scoring needs, its spans, tones and words. Immutable. */
 export interface TranscriptStore {
@@ -65,12 +66,12 @@ export function createTranscriptStore(connection: Connection, words?: WordIndex)
       const { recipe } = transcribed;
       // The index first: where the transcript is there, its words can be found.
       await words?.save(callId, tenant, transcribed);
-      const packed = await pack(transcribed);
+      const packed = await packTranscribed(transcribed);
       await insertOnce(connection, NAME, { _id: idOf({ callId, recipe }), v: 1, call: callId, recipe, tenant, at: new Date(), packed });
     },
     async get(callId, recipe) {
       const found = await model.findOne({ _id: idOf({ callId, recipe }) }).lean<{ packed: PackedBytes }>();
-      return found && ((await unpack(found.packed)) as Transcribed);
+      return found && (await unpackTranscribed(found.packed));
     },
     getPacked: async (keys) => await findPacked(connection, NAME, keys.map(idOf)),
     async removeCall(callId) {

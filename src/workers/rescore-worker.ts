@@ -1,12 +1,13 @@
 import { parentPort } from "node:worker_threads";
 import { unpackSync } from "../models/packed.ts";
+import { unpackTranscribedSync } from "../models/packed-transcript.ts";
 import { storedScreening, type WordlessScreening } from "../models/stored-screening.ts";
 import { summaryOf } from "../models/summary-of.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { type Policies, type PolicyData, policiesOf } from "../pipeline/policies.ts";
 import type { Earlier } from "../pipeline/rules/judge.ts";
 import type { Policy } from "../pipeline/rules/policy.ts";
-import { policyHash, score, type Transcribed } from "../pipeline/stages.ts";
+import { policyHash, score } from "../pipeline/stages.ts";
 import type { Language } from "../pipeline/types.ts";
 import type { JudgedCall, RescoreAnswer, RescoreCall, RescoreOrder } from "./rescore-thread.ts";
 
@@ -22,7 +23,7 @@ function judge({ sources: fresh, calls, wantsScreenings }: RescoreOrder): Rescor
   try {
     const judged: JudgedCall[] = [];
     for (const { callId, packed, policyKey, earlier } of calls) {
-      const transcribed = unpackSync(packed) as Transcribed;
+      const transcribed = unpackTranscribedSync(packed);
       const screening = score(transcribed, policiesAt(policyKey), earlier && earlierOf(earlier, transcribed.call.language));
       judged.push({
         callId,
