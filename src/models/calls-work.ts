@@ -1,6 +1,6 @@
-import type { Model, mongo } from "mongoose";
+import type { Model } from "mongoose";
 import type { CallReview, CallStore, ScoredCall, Unfinished } from "./calls.ts";
-import { changeCall, changedCall } from "./calls-change.ts";
+import { type Changed, changeCall, changedCall, updatesOf } from "./calls-change.ts";
 import { type CallDocument, type CallFacts, callOf, EPOCH } from "./calls-document.ts";
 import { isId, newId } from "./ids.ts";
 import { DURABLE } from "./model-of.ts";
@@ -49,28 +49,25 @@ export function callWork(model: Model<CallDocument>): Work {
     async scoredMany(list) {
       const byId = new Map(list.filter(({ id }) => isId(id)).map((screening) => [screening.id, screening]));
       const seen = await model.find({ _id: { $in: [...byId.keys()] } }).lean<CallDocument[]>();
-      const revs = new Map<string, string>();
+      const rev = newId();
       const now = new Date();
-      const writes = seen.flatMap((call): mongo.AnyBulkWriteOperation<CallDocument>[] => {
+      const changed = seen.flatMap((call): Changed[] => {
         const screening = byId.get(call._id);
         const facts = screening && scoredFacts(call, screening);
-        if (!facts) return [];
-        const rev = newId();
-        revs.set(call._id, rev);
-        const replacement = changedCall(call, { changedAt: now, ...facts }, rev);
-        return [{ replaceOne: { filter: { _id: call._id, rev: call.rev }, replacement } }];
+        return facts ? [{ seen: call, next: changedCall(call, { changedAt: now, ...facts }, rev) }] : [];
       });
-      if (writes.length === 0) return;
+      if (changed.length === 0) return;
       // By the driver itself: mongoose would make a document of each, for a third more work of the whole.
       const { matchedCount } = await model.db
         .collection<CallDocument>(model.collection.name)
-        .bulkWrite(writes, { ordered: false, writeConcern: DURABLE });
-      if (matchedCount === writes.length) return;
+        .bulkWrite(updatesOf(changed), { ordered: false, writeConcern: DURABLE });
+      if (matchedCount === changed.length) return;
       // Somebody else changed some of them meanwhile: those again, one by one.
-      const after = await model.find({ _id: { $in: [...revs.keys()] } }, { rev: 1 }).lean<Pick<CallDocument, "_id" | "rev">[]>();
-      for (const { _id, rev } of after) {
+      const ids = changed.map(({ next }) => next._id);
+      const others = await model.find({ _id: { $in: ids }, rev: { $ne: rev } }, { _id: 1 }).lean<Pick<CallDocument, "_id">[]>();
+      for (const { _id } of others) {
         const screening = byId.get(_id);
-        if (screening && rev !== revs.get(_id)) await changeCall(model, _id, (call) => scoredFacts(call, screening));
+        if (screening) await changeCall(model, _id, (call) => scoredFacts(call, screening));
       }
     },
     async failed(id, error) {
