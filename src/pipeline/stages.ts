@@ -211,7 +211,7 @@ export function score(transcribed: Transcribed, { policyFor }: Pick<Deps, "polic
     },
     speech: call.speech,
     transcript: call.transcript,
-    metrics: measure(call),
+    metrics: earlier?.metrics ?? measure(call),
     findings,
     notAssessed,
     score: points,

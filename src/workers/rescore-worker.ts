@@ -50,8 +50,8 @@ function earlierOf({ packed, policy: hash }: NonNullable<RescoreCall["earlier"]>
   const policy = earlierPolicies.has(key) ? earlierPolicies.get(key) : readEarlier(hash, language);
   earlierPolicies.set(key, policy ?? null);
   if (!policy) return null;
-  const { findings, notAssessed } = unpackSync(packed) as WordlessScreening;
-  return { rules: policy.rules, findings, notAssessed };
+  const { findings, notAssessed, metrics } = unpackSync(packed) as WordlessScreening;
+  return { rules: policy.rules, findings, notAssessed, metrics };
 }
 
 function readEarlier(hash: string, language: Language): Policy | null {

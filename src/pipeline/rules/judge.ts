@@ -1,5 +1,5 @@
 import type { OperatorCall } from "../operators/define.ts";
-import type { Finding, Language, NotAssessed } from "../types.ts";
+import type { Finding, Language, Metrics, NotAssessed } from "../types.ts";
 import { evaluate, type Hit } from "./condition.ts";
 import { REASONS } from "./needs.ts";
 import type { CompiledRule, Policy } from "./policy.ts";
@@ -16,6 +16,8 @@ export interface Earlier {
   readonly rules: readonly CompiledRule[];
   readonly findings: readonly Finding[];
   readonly notAssessed: readonly NotAssessed[];
+  /** No rule has a say in them. */
+  readonly metrics: Metrics;
 }
 
 /** Says that a call is no conversation: what was not said in a mailbox, or within a second, is nobody's fault. */
@@ -32,16 +34,16 @@ const ABSENT = "absent";
 export function judge(
   call: OperatorCall,
   policy: Pick<Policy, "rules">,
-  { roleConfidence = 1, earlier = null }: { roleConfidence?: number; earlier?: Earlier | null } = {},
+  { roleConfidence = 1, earlier = null }: { roleConfidence?: number; earlier?: Omit<Earlier, "metrics"> | null } = {},
 ): Judgement {
   const findings: Omit<Finding, "id">[] = [];
   const notAssessed: NotAssessed[] = [];
   const asked = earlier && !isUnusable(earlier.findings) ? rulesFor(call.language, earlier.rules) : [];
   const known = new Map(asked.map(({ id, canonical }) => [id, canonical]));
+  const unchanged = new Set<string>();
   for (const rule of rulesFor(call.language, policy.rules)) {
     if (earlier && known.get(rule.id) === rule.canonical) {
-      for (const { id: _id, ...found } of earlier.findings) if (found.rule === rule.id) findings.push(found);
-      notAssessed.push(...earlier.notAssessed.filter((missing) => missing.rule === rule.id));
+      unchanged.add(rule.id);
       continue;
     }
     if (rule.readsWords && rule.language !== null && rule.language !== call.language) {
@@ -55,6 +57,10 @@ export function judge(
     const answer = evaluate(rule.when, call);
     if (answer.holds) findings.push(...answer.hits.map((hit) => finding(rule, hit, roleConfidence)));
     else if (answer.holds === null) notAssessed.push({ rule: rule.id, ...answer.unknown });
+  }
+  if (earlier) {
+    for (const { id: _id, ...found } of earlier.findings) if (unchanged.has(found.rule)) findings.push(found);
+    notAssessed.push(...earlier.notAssessed.filter(({ rule }) => unchanged.has(rule)));
   }
   const kept = isUnusable(findings) ? findings.filter(({ data }) => data.kind !== ABSENT) : findings;
   const rulesKept = new Set(kept.map(({ rule }) => rule));

@@ -20,7 +20,18 @@ export interface Line {
 }
 
 /** The lines of a form under these rules, in the form's order; rules in the order of their ids. */
-export function linesOf(form: Form, rules: readonly RuleMeta[]): Line[] {
+export function linesOf(form: Form, rules: readonly RuleMeta[]): readonly Line[] {
+  const last = lastLines.get(form);
+  if (last?.rules === rules) return last.lines;
+  const lines = makeLines(form, rules);
+  lastLines.set(form, { rules, lines });
+  return lines;
+}
+
+/** One form and its rules judge thousands of calls. */
+const lastLines = new WeakMap<Form, { readonly rules: readonly RuleMeta[]; readonly lines: readonly Line[] }>();
+
+function makeLines(form: Form, rules: readonly RuleMeta[]): Line[] {
   return form.groups.flatMap((group) =>
     group.items.flatMap((item): Line[] => {
       const bound = boundRules(item, rules);
