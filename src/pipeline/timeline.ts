@@ -16,18 +16,25 @@ export function totalMs(spans: readonly Span[]): number {
 
 /** All time covered by any of the spans; spans that touch, or lie at most `joinMs` apart, become one. */
 export function union(spans: readonly Span[], joinMs = 0): Span[] {
-  if (isUnion(spans, joinMs)) return [...spans];
-  const sorted = spans.filter(([startMs, endMs]) => endMs > startMs).sort((a, b) => a[0] - b[0]);
-  const joined: [number, number][] = [];
-  for (const [startMs, endMs] of sorted) {
-    const last = joined.at(-1);
-    if (last && startMs <= last[1] + joinMs) last[1] = Math.max(last[1], endMs);
-    else joined.push([startMs, endMs]);
-  }
-  return joined;
+  return isUnion(spans, joinMs) ? [...spans] : joined(spans, joinMs);
 }
 
-/** Most lists come from here and are what they should be. */
+/** `union` for who only reads: most lists are what they should be, and stay where they are. */
+function disjoint(spans: readonly Span[]): readonly Span[] {
+  return isUnion(spans, 0) ? spans : joined(spans, 0);
+}
+
+function joined(spans: readonly Span[], joinMs: number): Span[] {
+  const sorted = spans.filter(([startMs, endMs]) => endMs > startMs).sort((a, b) => a[0] - b[0]);
+  const all: [number, number][] = [];
+  for (const [startMs, endMs] of sorted) {
+    const last = all.at(-1);
+    if (last && startMs <= last[1] + joinMs) last[1] = Math.max(last[1], endMs);
+    else all.push([startMs, endMs]);
+  }
+  return all;
+}
+
 function isUnion(spans: readonly Span[], joinMs: number): boolean {
   let freeFromMs = Number.NEGATIVE_INFINITY;
   for (const [startMs, endMs] of spans) {
@@ -39,8 +46,8 @@ function isUnion(spans: readonly Span[], joinMs: number): boolean {
 
 /** Time covered by both. */
 export function overlap(a: readonly Span[], b: readonly Span[]): Span[] {
-  const left = union(a);
-  const right = union(b);
+  const left = disjoint(a);
+  const right = disjoint(b);
   const both: Span[] = [];
   for (let i = 0, j = 0; i < left.length && j < right.length; ) {
     const x = left[i] as Span;
@@ -58,7 +65,7 @@ export function overlap(a: readonly Span[], b: readonly Span[]): Span[] {
 export function gaps(spans: readonly Span[], [startMs, endMs]: Span): Span[] {
   const free: Span[] = [];
   let cursorMs = startMs;
-  for (const [spanStartMs, spanEndMs] of union(spans)) {
+  for (const [spanStartMs, spanEndMs] of disjoint(spans)) {
     if (spanStartMs >= endMs) break;
     if (spanStartMs > cursorMs) free.push([cursorMs, spanStartMs]);
     cursorMs = Math.max(cursorMs, spanEndMs);
@@ -69,10 +76,10 @@ export function gaps(spans: readonly Span[], [startMs, endMs]: Span): Span[] {
 
 /** Time covered by `a` and not by `b`. */
 export function subtract(a: readonly Span[], b: readonly Span[]): Span[] {
-  const holes = union(b);
+  const holes = disjoint(b);
   const left: Span[] = [];
   let hole = 0;
-  for (const [startMs, endMs] of union(a)) {
+  for (const [startMs, endMs] of disjoint(a)) {
     let cursorMs = startMs;
     // Both lists ascend, so a hole that ends before this span touches none of the later ones.
     while (hole < holes.length && (holes[hole] as Span)[1] <= startMs) hole++;
@@ -95,7 +102,7 @@ export function clip(spans: readonly Span[], window: Span): Span[] {
 export function first(spans: readonly Span[], ms: number): Span[] {
   const taken: Span[] = [];
   let leftMs = ms;
-  for (const [startMs, endMs] of union(spans)) {
+  for (const [startMs, endMs] of disjoint(spans)) {
     if (leftMs <= 0) break;
     const takeMs = Math.min(leftMs, endMs - startMs);
     taken.push([startMs, startMs + takeMs]);

@@ -119,7 +119,18 @@ describe("utterances that a recogniser cut", () => {
 
   it("hold a phrase together up to 800 ms", () => {
     expect(find(cut("我不知", "道，先生", 800), "不知道")).toEqual([
-      { utterance: 0, role: "agent", start: 1, end: 3, startMs: 1200, endMs: 2600, quote: "不知道", by: "exact", confidence: 1 },
+      {
+        phrase: "不知道",
+        utterance: 0,
+        role: "agent",
+        start: 1,
+        end: 3,
+        startMs: 1200,
+        endMs: 2600,
+        quote: "不知道",
+        by: "exact",
+        confidence: 1,
+      },
     ]);
     expect(find(cut("我不知", "道，先生", 801), "不知道")).toEqual([]);
   });

@@ -1,9 +1,10 @@
+import type { TextMatch } from "../text/index-text.ts";
 import { clip, totalMs, union } from "../timeline.ts";
 import type { Detection, DoubtfulStretch, Hearing, Role, Span } from "../types.ts";
 import type { OperatorCall, Unjudged } from "./define.ts";
 import { speechOf } from "./speech.ts";
 import type { WindowOptions } from "./window.ts";
-import type { PhraseList, PhraseMatch, Who } from "./wording.ts";
+import type { PhraseList, Who } from "./wording.ts";
 
 /** What the second listen found, and where the words are doubtful, as operators see it. */
 
@@ -26,7 +27,7 @@ export interface Checked {
   readonly data: Detection["data"];
 }
 
-export function checked(call: OperatorCall, match: PhraseMatch): Checked {
+export function checked(call: OperatorCall, match: TextMatch): Checked {
   const hearing = hearingsOf(call).find((one) => one.check === "confirm" && one.phrase === match.phrase && meets(one, match));
   if (!hearing) return { confidence: match.confidence, disagrees: false, data: {} };
   if (!hearing.said) return { confidence: match.confidence, disagrees: true, data: { secondListen: "disagrees" } };

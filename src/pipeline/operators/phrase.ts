@@ -1,11 +1,12 @@
 import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
+import type { TextMatch } from "../text/index-text.ts";
 import type { Detection, Hearing, Span, Utterance } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
 import { canHide, checked, heardDetection, heardOnly, isSpoilt, meets, WORDS_DOUBTFUL } from "./hearings.ts";
 import { extentWithin, NO_TRANSCRIPT, noSpeech, speechOf } from "./speech.ts";
 import { compileWindow, type FindWindows, utterancesIn, WindowOption } from "./window.ts";
-import { compileWording, type PhraseList, type PhraseMatch, roleOf, soundOption, whoOption, wordingOption } from "./wording.ts";
+import { compileWording, type PhraseList, roleOf, soundOption, whoOption, wordingOption } from "./wording.ts";
 
 const Options = Type.Object(
   {
@@ -90,7 +91,7 @@ type Judge = (options: PhraseOptions, phrases: PhraseList, windows: FindWindows)
 
 const judgePresent: Judge = (options, phrases, windows) => (call) => {
   const searched = options.window ? (windows(call) ?? []) : null;
-  const matches = new Map<string, PhraseMatch>();
+  const matches = new Map<string, TextMatch>();
   for (const window of searched ?? [undefined]) {
     for (const match of phrases.find(call, options.role, window)) matches.set(`${match.utterance}:${match.start}`, match);
   }
@@ -189,12 +190,12 @@ function countOf(said: readonly { readonly phrase: string }[], { countOf }: Phra
   return countOf === "times" ? said.length : new Set(said.map(({ phrase }) => phrase)).size;
 }
 
-function isWeak(call: OperatorCall, match: PhraseMatch, { minConfidence }: PhraseOptions): boolean {
+function isWeak(call: OperatorCall, match: TextMatch, { minConfidence }: PhraseOptions): boolean {
   const { confidence, disagrees } = checked(call, match);
   return match.by === "sound" || disagrees || confidence < minConfidence;
 }
 
-function toDetection(call: OperatorCall, match: PhraseMatch, options: PhraseOptions): Detection {
+function toDetection(call: OperatorCall, match: TextMatch, options: PhraseOptions): Detection {
   const { confidence, disagrees, data } = checked(call, match);
   const kind = match.by === "sound" ? "by-sound" : disagrees ? "unconfirmed" : null;
   return {

@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 import { readingsOf } from "../text/pinyin.ts";
 import type { Detection, Language, Span, Utterance } from "../types.ts";
 import { defineOperator } from "./define.ts";
@@ -140,6 +140,8 @@ export const repetition = defineOperator({
   messages: { found: { zh: "同一问题问了 {times} 次：{askedAt}", en: "asked the same thing {times} times: {askedAt}" } },
   prepare(options) {
     const except = compileWording(options.except);
+    const markersOf = (language: Language) => phrasesFor(options.markers, language).map((marker) => marker.normalize("NFKC"));
+    const markers = { zh: markersOf("zh"), en: markersOf("en") } as const satisfies Record<Language, readonly string[]>;
     return (call) => {
       if (!call.text) return NO_TRANSCRIPT;
       const excepted = except.find(call, options.role);
@@ -148,7 +150,12 @@ export const repetition = defineOperator({
         const skipped = excepted.filter((match) => call.text?.utterances[match.utterance] === utterance);
         for (const [start, end] of sentences(utterance.text)) {
           if (skipped.some((match) => match.start < end && start < match.end)) continue;
-          const question = toQuestion(utterance, [start, end], options, call.language);
+          const question = toQuestion(
+            utterance,
+            [start, end],
+            { markers: markers[call.language], minUnits: options.minUnits },
+            call.language,
+          );
           if (!question) continue;
           const group = groups.find((members) =>
             members.some((member) => similarity(member.grams, question.grams) >= options.minSimilarity),
@@ -187,12 +194,17 @@ function sentences(text: string): TextRange[] {
   );
 }
 
-function toQuestion(utterance: Utterance, range: TextRange, options: Static<typeof Options>, language: Language): Question | null {
+function toQuestion(
+  utterance: Utterance,
+  range: TextRange,
+  { markers, minUnits }: { readonly markers: readonly string[]; readonly minUnits: number },
+  language: Language,
+): Question | null {
   const text = utterance.text.slice(...range).trim();
   const plain = text.normalize("NFKC").toLowerCase();
-  if (!phrasesFor(options.markers, language).some((marker) => plain.includes(marker.normalize("NFKC")))) return null;
+  if (!markers.some((marker) => plain.includes(marker))) return null;
   const units = language === "zh" ? core(plain, utterance.confidence !== null) : coreWords(plain);
-  if (units.length < options.minUnits) return null;
+  if (units.length < minUnits) return null;
   return { text, span: spanOfText(utterance, range), utterance, grams: language === "zh" ? count(pairs(units)) : count(units) };
 }
 

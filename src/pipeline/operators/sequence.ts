@@ -1,22 +1,13 @@
 import Type, { type Static } from "typebox";
 import { CallsiftError } from "../errors.ts";
+import type { TextMatch } from "../text/index-text.ts";
 import { lengthOf } from "../timeline.ts";
 import type { Detection, Role } from "../types.ts";
 import { type Detect, defineOperator, type OperatorCall } from "./define.ts";
 import { canHide, heardOnly, isSpoilt, WORDS_DOUBTFUL } from "./hearings.ts";
 import { extentOf, NO_TRANSCRIPT, noSpeech, speechOf, toMs, toSeconds, turnsOf } from "./speech.ts";
 import { waits } from "./waiting.ts";
-import {
-  compileWording,
-  type PhraseList,
-  type PhraseMatch,
-  roleOf,
-  roleOption,
-  soundOption,
-  type Who,
-  whoOption,
-  wordingOption,
-} from "./wording.ts";
+import { compileWording, type PhraseList, roleOf, roleOption, soundOption, type Who, whoOption, wordingOption } from "./wording.ts";
 
 const Options = Type.Object(
   {
@@ -243,7 +234,7 @@ function stepsTaken(
   call: OperatorCall,
   list: PhraseList,
   role: Who,
-): Pick<PhraseMatch, "startMs" | "endMs" | "quote" | "confidence" | "by">[] {
+): Pick<TextMatch, "startMs" | "endMs" | "quote" | "confidence" | "by">[] {
   const heard = heardOnly(call, list, role, { orUnknown: true });
   const taken = heard.map(({ startMs, endMs, written }) => ({ startMs, endMs, quote: written, confidence: 0.5, by: "sound" as const }));
   return [...list.find(call, role), ...taken].sort((a, b) => a.startMs - b.startMs);

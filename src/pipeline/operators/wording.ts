@@ -51,16 +51,10 @@ export function soundOption(fallback?: boolean): typeof SoundSchema {
   return Type.Union([Type.Boolean(), SoundOptions], { description: SOUND, ...(fallback === undefined ? {} : { default: fallback }) });
 }
 
-/** A place where a listed phrase was said. */
-export interface PhraseMatch extends TextMatch {
-  /** The phrase as the rule lists it. */
-  readonly phrase: string;
-}
-
 /** A list of phrases compiled once per rule. */
 export interface PhraseList {
   /** All places where one of the phrases was said, in order of time; of phrases that overlap, the exact one, then the longest, is kept. */
-  find(call: OperatorCall, who: Who, window?: Span): PhraseMatch[];
+  find(call: OperatorCall, who: Who, window?: Span): TextMatch[];
   /** Whether the list has any phrase for calls of that language. */
   has(language: Language): boolean;
   /** The phrases for calls of that language, compiled. */
@@ -110,12 +104,12 @@ export function compileWording(wording: Wording, match: WordingMatch = {}): Phra
       const { text } = call;
       if (!text) return [];
       const options = who === "any" ? {} : { role: who };
-      const found: PhraseMatch[] = [];
+      const found: TextMatch[] = [];
       let phrasesFound = 0;
       for (const phrase of phrasesOf(call.language)) {
         const matches = text.find(phrase, options);
         if (matches.length > 0) phrasesFound++;
-        for (const match of matches) if (!window || touches(match, window)) found.push({ ...match, phrase: phrase.source });
+        for (const match of matches) if (!window || touches(match, window)) found.push(match);
       }
       // Matches of one phrase never overlap, and come in order.
       return phrasesFound > 1 ? withoutOverlaps(found) : found;
@@ -128,19 +122,24 @@ function touches({ startMs, endMs }: TextMatch, [windowStartMs, windowEndMs]: Sp
   return startMs < windowEndMs && (endMs > windowStartMs || startMs >= windowStartMs);
 }
 
-function withoutOverlaps(matches: readonly PhraseMatch[]): PhraseMatch[] {
-  const byWorth = [...matches].sort(
-    (a, b) =>
-      Number(a.by === "sound") - Number(b.by === "sound") ||
-      b.end - b.start - (a.end - a.start) ||
-      a.utterance - b.utterance ||
-      a.start - b.start,
-  );
-  const kept: PhraseMatch[] = [];
-  for (const match of byWorth) {
-    if (!kept.some((other) => other.utterance === match.utterance && other.start < match.end && match.start < other.end)) kept.push(match);
+function withoutOverlaps(matches: readonly TextMatch[]): TextMatch[] {
+  const byUtterance = new Map<number, TextMatch[]>();
+  for (const match of matches) {
+    const others = byUtterance.get(match.utterance);
+    if (others) others.push(match);
+    else byUtterance.set(match.utterance, [match]);
   }
+  const kept: TextMatch[] = [];
+  for (const all of byUtterance.values()) kept.push(...(all.length === 1 ? all : worthiest(all)));
   return kept.sort((a, b) => a.startMs - b.startMs || a.utterance - b.utterance || a.start - b.start);
+}
+
+/** Of one utterance's matches those that no better one overlaps. */
+function worthiest(matches: TextMatch[]): TextMatch[] {
+  matches.sort((a, b) => Number(a.by === "sound") - Number(b.by === "sound") || b.end - b.start - (a.end - a.start) || a.start - b.start);
+  const kept: TextMatch[] = [];
+  for (const match of matches) if (!kept.some((other) => other.start < match.end && match.start < other.end)) kept.push(match);
+  return kept;
 }
 
 /** The role as data has it: null where it may be anyone. */

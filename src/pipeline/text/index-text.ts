@@ -10,6 +10,8 @@ export { countUnits } from "./count-units.ts";
 
 /** A phrase found in a transcript, mapped back to the original characters and to time. */
 export interface TextMatch {
+  /** As the rule lists it. */
+  readonly phrase: string;
   /** Index into the transcript's utterances. */
   readonly utterance: number;
   readonly role: Role | null;
@@ -59,7 +61,7 @@ export function indexTranscript(utterances: readonly Utterance[]): TextIndex {
   const timed = new Map<number, TimedText>();
   const lookUp: LookUp = { utterances, stream, finder, readable };
 
-  const toMatch = ({ start, end, by, factor }: Hit): TextMatch => {
+  const toMatch = ({ start, end, by, factor }: Hit, phrase: string): TextMatch => {
     const first = placeAt(stream.places, start);
     const head = stream.places[first] as Place;
     let startMs = Number.NaN;
@@ -84,6 +86,7 @@ export function indexTranscript(utterances: readonly Utterance[]): TextIndex {
       quote = joinQuotes(quote, text.slice(from, to));
     }
     return {
+      phrase,
       utterance: head.utterance,
       role: (utterances[head.utterance] as Utterance).role,
       start: start - head.base,
@@ -114,7 +117,7 @@ export function indexTranscript(utterances: readonly Utterance[]): TextIndex {
       const spans = within && union(within);
       return hits
         .filter((hit) => role === null || roleAt(hit) === role)
-        .map(toMatch)
+        .map((hit) => toMatch(hit, phrase.source))
         .filter(({ startMs, endMs }) => !spans || spans.some(([from, to]) => from * 2 <= startMs + endMs && startMs + endMs < to * 2))
         .sort((a, b) => a.startMs - b.startMs || b.endMs - a.endMs || a.utterance - b.utterance || a.start - b.start);
     },
@@ -230,7 +233,7 @@ const byPlace = (a: Hit, b: Hit): number => a.start - b.start || b.end - a.end;
 /** Hits from left to right, the longest of those that start together, none that overlaps one before. */
 function disjoint(hits: readonly Hit[]): Hit[] {
   const kept: Hit[] = [];
-  for (const hit of [...hits].sort(byPlace)) if (hit.start >= (kept.at(-1)?.end ?? 0)) kept.push(hit);
+  for (const hit of hits.length > 1 ? [...hits].sort(byPlace) : hits) if (hit.start >= (kept.at(-1)?.end ?? 0)) kept.push(hit);
   return kept;
 }
 
@@ -258,5 +261,6 @@ function apart(hits: readonly Hit[], others: readonly Hit[]): Hit[] {
 
 /** Quotes of one match from several utterances; words of spaced scripts stay apart. */
 function joinQuotes(whole: string, quote: string): string {
+  if (whole === "") return quote;
   return /[a-z0-9]$/i.test(whole) && /^[a-z0-9]/i.test(quote) ? `${whole} ${quote}` : whole + quote;
 }

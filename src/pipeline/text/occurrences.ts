@@ -2,7 +2,7 @@ import { BREAK, isDigit, isLetter, SPACE } from "./normalise.ts";
 import type { Gap } from "./pattern.ts";
 import { type Branch, type Edge, isNumeral, type Piece, type PieceSound, pairKey, soundPairKey } from "./phrase.ts";
 import { type SoundClasses, soundClasses } from "./pinyin.ts";
-import { groupPostings, PostingList, type Postings } from "./postings.ts";
+import { groupPostings, type Postings } from "./postings.ts";
 import type { Stream } from "./stream.ts";
 
 /** Units of the stream, half-open. */
@@ -57,25 +57,23 @@ export function createFinder(stream: Stream): Finder {
   };
 
   const pairs = (): Postings => {
-    if (pairIndex) return pairIndex;
-    const list = new PostingList(units.length + 16);
-    for (let at = 1; at < units.length - 1; at++) {
-      const left = units[at] as number;
-      if (left === BREAK) continue;
-      const right = units[at + 1] as number;
-      if (right !== BREAK) list.add(pairKey(left, right), at);
-      if (skips[at + 1])
-        eachNext(at + 1, (next) => next > at + 1 && units[next] !== BREAK && list.add(pairKey(left, units[next] as number), at));
-    }
-    pairIndex = groupPostings(list);
+    pairIndex ??= groupPostings((list) => {
+      for (let at = 1; at < units.length - 1; at++) {
+        const left = units[at] as number;
+        if (left === BREAK) continue;
+        const right = units[at + 1] as number;
+        if (right !== BREAK) list.add(pairKey(left, right), at);
+        if (skips[at + 1])
+          eachNext(at + 1, (next) => next > at + 1 && units[next] !== BREAK && list.add(pairKey(left, units[next] as number), at));
+      }
+    });
     return pairIndex;
   };
 
   const singles = (): Postings => {
-    if (unitIndex) return unitIndex;
-    const list = new PostingList(units.length);
-    for (let at = 1; at < units.length - 1; at++) if (units[at] !== BREAK) list.add(units[at] as number, at);
-    unitIndex = groupPostings(list);
+    unitIndex ??= groupPostings((list) => {
+      for (let at = 1; at < units.length - 1; at++) if (units[at] !== BREAK) list.add(units[at] as number, at);
+    });
     return unitIndex;
   };
 
@@ -83,22 +81,22 @@ export function createFinder(stream: Stream): Finder {
     const known = soundIndexes.get(mask);
     if (known) return known;
     const { at: readingsAt, classes } = soundClasses(mask);
-    const list = new PostingList(units.length * 2);
-    const add = (at: number, next: number): void => {
-      const left = readingsAt[units[at] as number] as number;
-      const right = readingsAt[units[next] as number] as number;
-      if (left === 0 || right === 0) return;
-      const leftEnd = left + (classes[left] as number);
-      const rightEnd = right + (classes[right] as number);
-      for (let a = left + 1; a <= leftEnd; a++) {
-        for (let b = right + 1; b <= rightEnd; b++) list.add(soundPairKey(classes[a] as number, classes[b] as number), at);
+    const made = groupPostings((list) => {
+      const add = (at: number, next: number): void => {
+        const left = readingsAt[units[at] as number] as number;
+        const right = readingsAt[units[next] as number] as number;
+        if (left === 0 || right === 0) return;
+        const leftEnd = left + (classes[left] as number);
+        const rightEnd = right + (classes[right] as number);
+        for (let a = left + 1; a <= leftEnd; a++) {
+          for (let b = right + 1; b <= rightEnd; b++) list.add(soundPairKey(classes[a] as number, classes[b] as number), at);
+        }
+      };
+      for (let at = 1; at < units.length - 1; at++) {
+        if (skips[at + 1]) eachNext(at + 1, (next) => add(at, next));
+        else add(at, at + 1);
       }
-    };
-    for (let at = 1; at < units.length - 1; at++) {
-      if (skips[at + 1]) eachNext(at + 1, (next) => add(at, next));
-      else add(at, at + 1);
-    }
-    const made = groupPostings(list);
+    });
     soundIndexes.set(mask, made);
     return made;
   };
@@ -147,17 +145,19 @@ export function createFinder(stream: Stream): Finder {
   const fits = (piece: Piece, start: number, end: number): boolean =>
     isFree(piece.before, units[start - 1] as number) && isFree(piece.after, units[end] as number);
 
-  /** The pieces around all anchors, in order. */
+  /** The pieces around all places of their unit `k`'s key, in order. */
   const collect = (
     piece: Piece,
     table: SoundClasses | null,
-    anchors: Int32Array,
+    index: Postings,
+    key: number,
     k: number,
     ignoreFillers: boolean,
   ): readonly Occurrence[] => {
     const found: Occurrence[] = [];
-    for (const at of anchors) {
-      const occurrence = around(piece, table, at, k, ignoreFillers);
+    const [from, to] = index.range(key);
+    for (let i = from; i < to; i++) {
+      const occurrence = around(piece, table, index.values[i] as number, k, ignoreFillers);
       if (occurrence) found.push(occurrence);
     }
     return found;
@@ -165,7 +165,7 @@ export function createFinder(stream: Stream): Finder {
 
   const written = (piece: Piece, ignoreFillers: boolean): readonly Occurrence[] => {
     const keys = piece.pairs;
-    if (keys.length === 0) return collect(piece, null, singles().values(piece.units[0] as number), 0, false);
+    if (keys.length === 0) return collect(piece, null, singles(), piece.units[0] as number, 0, false);
     const index = pairs();
     let best = 0;
     let fewest = Number.POSITIVE_INFINITY;
@@ -177,7 +177,7 @@ export function createFinder(stream: Stream): Finder {
         best = k;
       }
     }
-    return collect(piece, null, index.values(keys[best] as number), best, ignoreFillers);
+    return collect(piece, null, index, keys[best] as number, best, ignoreFillers);
   };
 
   const heard = (piece: Piece, sound: PieceSound, ignoreFillers: boolean): readonly Occurrence[] => {
@@ -195,7 +195,8 @@ export function createFinder(stream: Stream): Finder {
     }
     const table = soundClasses(sound.mask);
     const keys = sound.pairs[best] as readonly number[];
-    return inOrder(keys.flatMap((key) => collect(piece, table, index.values(key), best, ignoreFillers)));
+    const found = keys.map((key) => collect(piece, table, index, key, best, ignoreFillers)).filter(({ length }) => length > 0);
+    return found.length > 1 || hasSkips ? inOrder(found.flat()) : (found[0] ?? NOWHERE);
   };
 
   const occurrences = (piece: Piece, bySound: boolean, ignoreFillers: boolean): readonly Occurrence[] =>
@@ -203,10 +204,10 @@ export function createFinder(stream: Stream): Finder {
 
   return {
     tokens,
-    hasPair: (key) => pairs().count(key) > 0,
+    hasPair: (key) => pairs().has(key),
     hasSoundPair(mask, keys, from, to) {
       const index = soundPairs(mask);
-      for (let i = from; i < to; i++) if (index.count(keys[i] as number) > 0) return true;
+      for (let i = from; i < to; i++) if (index.has(keys[i] as number)) return true;
       return false;
     },
     branch({ pieces, gaps }, bySound, ignoreFillers) {

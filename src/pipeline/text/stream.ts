@@ -58,8 +58,9 @@ export function layOut(utterances: readonly Utterance[]): Stream {
   }
   buffer.push(BREAK, base, base);
 
-  const units = Uint16Array.from(buffer.units);
-  return { units, from: Int32Array.from(buffer.from), to: Int32Array.from(buffer.to), places, ...findHesitations(units) };
+  // Not by `from`, which asks arrays for one value after the other.
+  const units = new Uint16Array(buffer.units);
+  return { units, from: new Int32Array(buffer.from), to: new Int32Array(buffer.to), places, ...findHesitations(units) };
 }
 
 function goesOn(previous: Utterance, next: Utterance): boolean {
