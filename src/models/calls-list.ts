@@ -138,7 +138,7 @@ export async function readPage(
   }
   const found = await read(model, plan, part, limit + BEYOND);
   const last = found.at(-1);
-  if (last !== undefined && found.length === limit + BEYOND) ends.set(name, last[plan.key]);
+  if (last !== undefined && found.length > limit) ends.set(name, last[plan.key]);
   else ends.delete(name);
   return found.slice(0, limit);
 }
