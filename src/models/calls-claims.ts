@@ -3,7 +3,7 @@ import type { CallReview, CallStore } from "./calls.ts";
 import { changeCall } from "./calls-change.ts";
 import { type CallDocument, callOf, EPOCH, LISTED } from "./calls-document.ts";
 import { ListEnds } from "./calls-ends.ts";
-import { type KeyRange, queryOf, queuePlan, readPage, upTo } from "./calls-list.ts";
+import { type KeyRange, queryOf, queuePlan, readPlaces, upTo } from "./calls-list.ts";
 import { isId, newId } from "./ids.ts";
 
 /** The best calls, one of which the next person gets; more than people claim within a few milliseconds. */
@@ -45,7 +45,7 @@ export function callClaims(model: Model<CallDocument>): Pick<CallStore, "claim" 
             { sort: { [plan.key]: plan.order }, returnDocument: "after", projection: LISTED },
           )
           .lean<CallDocument>();
-      const last = (await readPage(model, ends, plan, { list: scope, limit: LOOKED_AT })).at(-1);
+      const last = (await readPlaces(model, ends, plan, { list: scope, limit: LOOKED_AT })).at(-1);
       // Others may have claimed all of these meanwhile: then whichever is the best of the rest.
       const claimed = (last && (await claimFirst(upTo(plan, last[plan.key])))) ?? (await claimFirst({}));
       return claimed && callOf(claimed, now);

@@ -3,6 +3,7 @@ import type { Call, CallFilter, CallScope, CallSort, CallStore } from "./calls.t
 import { type CallDocument, callOf, LISTED, NO_SCORE, scoreKey } from "./calls-document.ts";
 import { ListEnds } from "./calls-ends.ts";
 import { callConditions, leadingFacets } from "./calls-filter.ts";
+import { type CallPlace, CallsSeen } from "./calls-seen.ts";
 import { makeCursor, readCursor } from "./cursor.ts";
 import { Joined } from "./joined.ts";
 import { BATCH, type Page, type PageOptions } from "./page.ts";
@@ -31,13 +32,6 @@ const SORTS = {
   "-startedAt": { key: "byStart", order: -1 },
   score: { key: "byScore", order: 1 },
 } as const satisfies Record<CallSort, Pick<ListPlan, "key" | "order">>;
-
-const OTHER_KEYS = {
-  byPriority: { byStart: 0, byScore: 0, byRank: 0 },
-  byStart: { byPriority: 0, byScore: 0, byRank: 0 },
-  byScore: { byPriority: 0, byStart: 0, byRank: 0 },
-  byRank: { byPriority: 0, byStart: 0, byScore: 0 },
-} as const;
 
 /** Places of a whole list that are looked up at once. */
 const PLACES = 20_000;
@@ -76,16 +70,19 @@ function indexedOf({ lead, key, range }: ListPlan, part: KeyRange): Record<strin
 /** The lists of calls. */
 export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | "all" | "queue"> {
   const ends = new ListEnds();
-  const joined = new Joined<readonly CallDocument[]>();
+  const seen = new CallsSeen();
+  const joined = new Joined<Rows>();
   const page = async (plan: ListPlan, list: object, { limit, cursor, owner }: PageOptions): Promise<Page<Call>> => {
     const bound = { ...list, owner: owner ?? null };
     const after = cursor === undefined ? undefined : String(readCursor(bound, cursor, ["string"])[0]);
     const part = { list, after, limit: limit + 1 };
-    const found = await joined.read(JSON.stringify(part), async () => await readPage(model, ends, plan, part));
-    const items = found.slice(0, limit);
-    const last = found.length > limit ? items.at(-1) : undefined;
+    const { places, docs } = await joined.read(JSON.stringify(part), async () => {
+      const places = await readPlaces(model, ends, plan, part);
+      return { places, docs: await seen.read(model, places.slice(0, limit), plan.conditions) };
+    });
+    const last = places.length > limit ? places[limit - 1] : undefined;
     const now = new Date();
-    return { items: items.map((doc) => callOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
+    return { items: docs.map((doc) => callOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
   };
 
   return {
@@ -97,7 +94,7 @@ export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | 
       // Many small queries, so that a database that is started again in between does not end the stream; places first, since finding them costs the servers of the
       // local database the same for one call and for all.
       for (let part: KeyRange = {}; ; ) {
-        const places = await read(model, plan, part, PLACES, { [plan.key]: 1 });
+        const places = await read(model, plan, part, PLACES);
         for (let at = 0; at < places.length; at += BATCH) {
           const ids = places.slice(at, at + BATCH).map(({ _id }) => _id);
           const found = await model.find({ $and: [{ _id: { $in: ids } }, { $and: plan.conditions }] }, LISTED).lean<CallDocument[]>();
@@ -115,24 +112,32 @@ export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | 
   };
 }
 
-/** The first `limit` calls of a list behind `after`. */
-export async function readPage(
+/** One page, and where its calls lie in the list. */
+interface Rows {
+  readonly places: readonly ListPlace[];
+  readonly docs: readonly CallDocument[];
+}
+
+type ListPlace = CallPlace & Pick<CallDocument, SortKey>;
+
+/** Where the first `limit` calls of a list behind `after` lie. */
+export async function readPlaces(
   model: Model<CallDocument>,
   ends: ListEnds,
   plan: ListPlan,
   { list, after, limit }: { readonly list: object; readonly after?: string | undefined; readonly limit: number },
-): Promise<readonly CallDocument[]> {
+): Promise<readonly ListPlace[]> {
   const name = JSON.stringify([list, after, limit]);
   const part = after === undefined ? {} : behind(plan, after);
   const end = ends.get(name);
   if (end !== undefined) {
     // As a pipeline: secantusd-py finds an index for a stage, and none for a query with `$and`.
-    const found = await model.aggregate<CallDocument>([
+    const found = await model.aggregate<ListPlace>([
       { $match: indexedOf(plan, { ...part, ...upTo(plan, end) }) },
       { $match: { $and: plan.conditions } },
       { $sort: { [plan.key]: plan.order } },
       { $limit: limit },
-      { $project: { ...LISTED, ...OTHER_KEYS[plan.key] } },
+      { $project: placeOf(plan) },
     ]);
     if (found.length === limit) return found;
   }
@@ -151,20 +156,16 @@ const behind = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { 
 /** What comes before a key, and the key. */
 export const upTo = ({ order }: ListPlan, key: string): KeyRange => (order === 1 ? { lt: `${key}~` } : { gte: key });
 
-function read(
-  model: Model<CallDocument>,
-  plan: ListPlan,
-  part: KeyRange,
-  limit: number,
-  fields: Readonly<Record<string, number>> = { ...LISTED, ...OTHER_KEYS[plan.key] },
-): Promise<CallDocument[]> {
+function read(model: Model<CallDocument>, plan: ListPlan, part: KeyRange, limit: number): Promise<ListPlace[]> {
   return model
-    .find(queryOf(plan, part), fields)
+    .find(queryOf(plan, part), placeOf(plan))
     .sort({ [plan.key]: plan.order })
     .limit(limit)
-    .lean<CallDocument[]>()
+    .lean<ListPlace[]>()
     .exec();
 }
+
+const placeOf = ({ key }: ListPlan) => ({ rev: 1, [key]: 1 }) as const;
 
 /** Ranges of the filter as ranges of the sort key, where the list is sorted by them: what lies outside isn't looked at. */
 function rangeOf({ from, to, minScore, maxScore }: CallFilter, sort: CallSort): KeyRange {
