@@ -62,6 +62,21 @@ describe("countUnits", () => {
   ])("%j (%s) has %i", (text, language, expected) => {
     expect(countUnits(text, language)).toBe(expected);
   });
+
+  it("counts in Chinese what Unicode calls an ideograph or a digit", () => {
+    const character = fc.oneof(
+      fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+      fc.integer({ min: 0x2e80, max: 0xffff }).map((code) => String.fromCharCode(code)),
+      fc.constantFrom("您", "9", "９", "٣", "𠮷", "〇", "々", "，", "。", "\ud842"),
+    );
+    fc.assert(
+      fc.property(fc.array(character, { maxLength: 30 }), (characters) => {
+        const text = characters.join("");
+        expect(countUnits(text, "zh")).toBe(text.match(/[\p{Script=Han}\p{Nd}]/gu)?.length ?? 0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
 
 describe("personal data", () => {
