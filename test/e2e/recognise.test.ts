@@ -62,7 +62,7 @@ describe.skipIf(!weights)("from sound to words with Whisper base", () => {
     expect(audio).toMatchObject({ layout: "split", agentChannel: 1, roleSource: "transcript", voices: null });
     expect(transcript).toMatchObject({ engine: "whisper", language: "zh" });
     const heard = transcriptOf(scored(results));
-    expect(heard.utterances.map(({ role, text }) => `${role}: ${text}`).join("\n")).toMatch(/agent: .*您好[\s\S]*agent: .*没办法/);
+    expect(heard.utterances.map(({ role, text }) => `${role}: ${text}`).join("\n")).toMatch(/agent: .*(您好|帮您)[\s\S]*agent: .*没办法/);
     expect(findings.filter(({ rule, counts }) => rule === "forbidden-phrase" && counts).map(({ quote }) => quote)).toEqual([
       "不清楚",
       "没办法",
