@@ -248,6 +248,7 @@ export function callOf(doc: CallDocument, now: Date = new Date()): Call {
 export const LISTED = {
   ...{ facets: 0, inbox: 0, unsettled: 0, recording: 0, lease: 0, callKey: 0 },
   ...{ state: 0, ledger: 0, score: 0, claimUntil: 0, todo: 0, leaseUntil: 0 },
+  ...{ byPriority: 0, byStart: 0, byScore: 0, byRank: 0 },
 } as const;
 
 function reviewOf({ review, wanted }: CallDocument, now: Date): CallReview | null {

@@ -1,9 +1,9 @@
 import type { Model, QueryFilter } from "mongoose";
 import type { Call, CallFilter, CallScope, CallSort, CallStore } from "./calls.ts";
-import { type CallDocument, callOf, LISTED, NO_SCORE, scoreKey } from "./calls-document.ts";
+import { type CallDocument, callOf, NO_SCORE, scoreKey } from "./calls-document.ts";
 import { ListEnds } from "./calls-ends.ts";
 import { callConditions, leadingFacets } from "./calls-filter.ts";
-import { type CallPlace, CallsSeen } from "./calls-seen.ts";
+import { type CallPlace, CallsSeen, readCalls } from "./calls-seen.ts";
 import { makeCursor, readCursor } from "./cursor.ts";
 import { Joined } from "./joined.ts";
 import { BATCH, type Page, type PageOptions } from "./page.ts";
@@ -97,12 +97,7 @@ export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | 
         const places = await read(model, plan, part, PLACES);
         for (let at = 0; at < places.length; at += BATCH) {
           const ids = places.slice(at, at + BATCH).map(({ _id }) => _id);
-          const found = await model.find({ $and: [{ _id: { $in: ids } }, { $and: plan.conditions }] }, LISTED).lean<CallDocument[]>();
-          const byId = new Map(found.map((doc) => [doc._id, doc]));
-          for (const id of ids) {
-            const doc = byId.get(id);
-            if (doc) yield callOf(doc);
-          }
+          for (const doc of await readCalls(model, ids, plan.conditions)) yield callOf(doc);
         }
         const last = places.at(-1);
         if (last === undefined || places.length < PLACES) return;

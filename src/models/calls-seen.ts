@@ -1,48 +1,43 @@
 import type { Model, QueryFilter } from "mongoose";
 import { type CallDocument, LISTED } from "./calls-document.ts";
+import { Kept } from "./kept.ts";
 
-/** So long somebody may look at a list again; then what was read of a call is let go of, erased calls too. */
-const KEPT_MS = 60_000;
 const MAX_KEPT = 5_000;
 
 /** A call, and the change of it that stands in a list. */
 export type CallPlace = Pick<CallDocument, "_id" | "rev">;
 
 /**
- * Calls as they were last read. Lists ask the database which calls they hold, in which change; those that have not changed since need not be read again, which is most
- * of what a list costs.
+ * Calls as they were last read, erased ones too until their time is over. Lists ask the database which calls they hold, in which change; those that have not changed
+ * since need not be read again, which is most of what a list costs.
  */
 export class CallsSeen {
-  readonly #kept = new Map<string, { readonly doc: CallDocument; readonly untilMs: number }>();
+  readonly #kept = new Kept<CallDocument>(MAX_KEPT);
 
   /** The calls at these places, in their order; without those that meet the conditions no more. */
   async read(model: Model<CallDocument>, places: readonly CallPlace[], conditions: QueryFilter<CallDocument>[]): Promise<CallDocument[]> {
-    const nowMs = Date.now();
-    const found = new Map<string, CallDocument>();
-    for (const { _id, rev } of places) {
+    const known = places.flatMap(({ _id, rev }) => {
       const kept = this.#kept.get(_id);
-      if (kept && kept.doc.rev === rev && kept.untilMs > nowMs) found.set(_id, kept.doc);
-    }
+      return kept?.rev === rev ? kept : [];
+    });
+    const found = new Map(known.map((doc) => [doc._id, doc]));
     const missing = places.map(({ _id }) => _id).filter((id) => !found.has(id));
-    if (missing.length > 0) {
-      const read = await model.find({ $and: [{ _id: { $in: missing } }, { $and: conditions }] }, FIELDS).lean<CallDocument[]>();
-      for (const doc of read) {
-        found.set(doc._id, doc);
-        this.#keep(doc, nowMs);
-      }
+    for (const doc of await readCalls(model, missing, conditions)) {
+      found.set(doc._id, doc);
+      this.#kept.set(doc._id, doc);
     }
     return places.flatMap(({ _id }) => found.get(_id) ?? []);
   }
-
-  /** The oldest come first: what is past its time, or too many, is at the front. */
-  #keep(doc: CallDocument, nowMs: number): void {
-    this.#kept.delete(doc._id);
-    this.#kept.set(doc._id, { doc, untilMs: nowMs + KEPT_MS });
-    for (const [id, { untilMs }] of this.#kept) {
-      if (untilMs > nowMs && this.#kept.size <= MAX_KEPT) break;
-      this.#kept.delete(id);
-    }
-  }
 }
 
-const FIELDS = { ...LISTED, byPriority: 0, byStart: 0, byScore: 0, byRank: 0 } as const;
+/** The calls of these ids, in their order; without those that meet the conditions no more. */
+export async function readCalls(
+  model: Model<CallDocument>,
+  ids: readonly string[],
+  conditions: QueryFilter<CallDocument>[],
+): Promise<CallDocument[]> {
+  if (ids.length === 0) return [];
+  const found = await model.find({ $and: [{ _id: { $in: ids } }, { $and: conditions }] }, LISTED).lean<CallDocument[]>();
+  const byId = new Map(found.map((doc) => [doc._id, doc]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
