@@ -170,12 +170,19 @@ export async function transcribe(transcoded: Transcoded, deps: Deps, options: St
   };
 }
 
+/** What a call was judged to be before; its figures stay, since no rule has a say in them. */
+export type EarlierScreening = Earlier & Pick<Screening, "metrics">;
+
 /**
  * Findings, points and place in the queue: pure, milliseconds, and the same for the same call and policy.
  *
  * @param earlier what other rules found in the same call, where that is at hand: the same, sooner
  */
-export function score(transcribed: Transcribed, { policyFor }: Pick<Deps, "policyFor">, earlier: Earlier | null = null): Screening {
+export function score(
+  transcribed: Transcribed,
+  { policyFor }: Pick<Deps, "policyFor">,
+  earlier: EarlierScreening | null = null,
+): Screening {
   const startedAt = performance.now();
   const { call, recording, recipe, roleConfidence, voices } = transcribed;
   const policy = policyFor(call.language);

@@ -5,9 +5,8 @@ import { storedScreening, type WordlessScreening } from "../models/stored-screen
 import { summaryOf } from "../models/summary-of.ts";
 import { toCallsiftError } from "../pipeline/errors.ts";
 import { type Policies, type PolicyData, policiesOf } from "../pipeline/policies.ts";
-import type { Earlier } from "../pipeline/rules/judge.ts";
 import type { Policy } from "../pipeline/rules/policy.ts";
-import { policyHash, score } from "../pipeline/stages.ts";
+import { type EarlierScreening, policyHash, score } from "../pipeline/stages.ts";
 import type { Language } from "../pipeline/types.ts";
 import type { JudgedCall, RescoreAnswer, RescoreCall, RescoreOrder } from "./rescore-thread.ts";
 
@@ -45,7 +44,7 @@ function policiesAt(key: string): Policies {
   return known;
 }
 
-function earlierOf({ packed, policy: hash }: NonNullable<RescoreCall["earlier"]>, language: Language): Earlier | null {
+function earlierOf({ packed, policy: hash }: NonNullable<RescoreCall["earlier"]>, language: Language): EarlierScreening | null {
   const key = `${hash} ${language}`;
   const policy = earlierPolicies.has(key) ? earlierPolicies.get(key) : readEarlier(hash, language);
   earlierPolicies.set(key, policy ?? null);

@@ -1,5 +1,5 @@
 import type { OperatorCall } from "../operators/define.ts";
-import type { Finding, Language, Metrics, NotAssessed } from "../types.ts";
+import type { Finding, Language, NotAssessed } from "../types.ts";
 import { evaluate, type Hit } from "./condition.ts";
 import { REASONS } from "./needs.ts";
 import type { CompiledRule, Policy } from "./policy.ts";
@@ -16,8 +16,6 @@ export interface Earlier {
   readonly rules: readonly CompiledRule[];
   readonly findings: readonly Finding[];
   readonly notAssessed: readonly NotAssessed[];
-  /** No rule has a say in them. */
-  readonly metrics: Metrics;
 }
 
 /** Says that a call is no conversation: what was not said in a mailbox, or within a second, is nobody's fault. */
@@ -34,7 +32,7 @@ const ABSENT = "absent";
 export function judge(
   call: OperatorCall,
   policy: Pick<Policy, "rules">,
-  { roleConfidence = 1, earlier = null }: { roleConfidence?: number; earlier?: Omit<Earlier, "metrics"> | null } = {},
+  { roleConfidence = 1, earlier = null }: { roleConfidence?: number; earlier?: Earlier | null } = {},
 ): Judgement {
   const findings: Omit<Finding, "id">[] = [];
   const notAssessed: NotAssessed[] = [];

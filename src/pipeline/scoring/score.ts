@@ -37,7 +37,7 @@ export interface FormScore extends Score {
  * @throws CallsiftError `form/invalid` for marks that don't fit the form
  */
 export function score(form: Form, { findings, notAssessed, rules, marks = [], decisions = {} }: ScoreInput): FormScore {
-  const faults = marks.length === 0 ? [] : markFaults(form, marks, rules);
+  const faults = markFaults(form, marks, rules);
   if (faults.length > 0) throw new CallsiftError("form/invalid", describeMarkFaults(form, faults));
   const decisionOf = ({ id }: Finding) => (Object.hasOwn(decisions, id) ? decisions[id] : undefined);
   const sorted = [...findings].sort(byId);
