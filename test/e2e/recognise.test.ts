@@ -2,12 +2,16 @@ import { copyFile, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readProcessor } from "../../src/pipeline/asr/sherpa/processor.ts";
 import type { Screening } from "../../src/pipeline/screening.ts";
 import type { Transcript } from "../../src/pipeline/types.ts";
 import { writeManifest } from "../../src/weights/manifest.ts";
 import { callsift, scratch, screenJson } from "../support/callsift.ts";
 import { startSpeechServer, verboseJson } from "../support/speech-server.ts";
 import { whisperBase } from "../support/weights.ts";
+
+/** Without VNNI onnxruntime computes otherwise, and Whisper base mishears the first word of this call. */
+const GREETED = readProcessor().instructions.length > 0 ? /agent: .*您好[\s\S]*agent: .*没办法/ : /agent: .*帮您[\s\S]*agent: .*没办法/;
 
 const CALLS = fileURLToPath(new URL("../../fixtures/calls/", import.meta.url));
 const weights = whisperBase();
@@ -62,7 +66,7 @@ describe.skipIf(!weights)("from sound to words with Whisper base", () => {
     expect(audio).toMatchObject({ layout: "split", agentChannel: 1, roleSource: "transcript", voices: null });
     expect(transcript).toMatchObject({ engine: "whisper", language: "zh" });
     const heard = transcriptOf(scored(results));
-    expect(heard.utterances.map(({ role, text }) => `${role}: ${text}`).join("\n")).toMatch(/agent: .*(您好|帮您)[\s\S]*agent: .*没办法/);
+    expect(heard.utterances.map(({ role, text }) => `${role}: ${text}`).join("\n")).toMatch(GREETED);
     expect(findings.filter(({ rule, counts }) => rule === "forbidden-phrase" && counts).map(({ quote }) => quote)).toEqual([
       "不清楚",
       "没办法",
