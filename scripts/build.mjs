@@ -33,9 +33,9 @@ await build({
 });
 
 for (const path of readdirSync(`${root}src`, { recursive: true })) {
-  if (!/\.(?:yaml|onnx)$/.test(path)) continue;
+  if (!/\.(?:yaml|onnx|txt)$/.test(path)) continue;
   mkdirSync(dirname(`${fresh}/${path}`), { recursive: true });
-  if (path.endsWith(".onnx")) copyFileSync(`${root}src/${path}`, `${fresh}/${path}`);
+  if (!path.endsWith(".yaml")) copyFileSync(`${root}src/${path}`, `${fresh}/${path}`);
   // JSON is YAML too, and reads ten times as fast.
   else writeFileSync(`${fresh}/${path}`, JSON.stringify(parse(readFileSync(`${root}src/${path}`, "utf8"))));
 }

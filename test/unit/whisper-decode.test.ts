@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type DecodeOptions, decode } from "../../src/pipeline/asr/whisper/decode.ts";
 import type { Beams, Following, Reading } from "../../src/pipeline/asr/whisper/reading.ts";
 import type { Networks } from "../../src/pipeline/asr/whisper/sessions.ts";
+import { WORDLESS, type WordScores } from "../../src/pipeline/asr/whisper/word-scores.ts";
 
 const [START, NO_SPEECH, END] = [20, 21, 22];
 const OPENING = [18, START, 19];
@@ -65,6 +66,7 @@ async function decoded(language: Language, options: Partial<DecodeOptions> = {})
       opening: OPENING,
       most: 12,
       beams: 1,
+      words: WORDLESS,
       special: { start: START, noSpeech: NO_SPEECH, endOfText: END },
       bans: { first: ban, further: ban },
       isStopped: () => false,
@@ -95,6 +97,16 @@ describe("decoding", () => {
     expect(result?.text).toBe("bc");
     expect(result?.logProbabilities.map(Math.exp)).toEqual([expect.closeTo(0.45), expect.closeTo(0.9)]);
     expect(result?.endLogProbability).toBeCloseTo(0);
+  });
+
+  it("takes the text whose words count more, and tells how likely each was heard all the same", async () => {
+    // A second letter d is worth three times an e, but the end takes nothing away.
+    const words: WordScores = { start: { score: 0 }, next: (before, token) => (token === 3 ? { score: Math.log(3) } : before) };
+    const language: Language = { "": { a: 1 }, a: { e: 0.6, d: 0.4 }, ad: { ".": 1 }, ae: { ".": 1 } };
+    expect((await decoded(language, { beams: 2 }))?.text).toBe("ae");
+    const result = await decoded(language, { beams: 2, words });
+    expect(result?.text).toBe("ad");
+    expect(result?.logProbabilities[1]).toBeCloseTo(Math.log(0.4));
   });
 
   it.each([1, 2])("tells what was looked at for each token and the end, and how likely nobody speaks: %i beams", async (beams) => {

@@ -2,6 +2,7 @@ import { CallsiftError } from "../../errors.ts";
 import type { Candidate, Following, Reading } from "./reading.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
 import type { SpecialTokens } from "./tokenizer.ts";
+import type { Scored, WordScores } from "./word-scores.ts";
 
 /** The text that was found likeliest. */
 export interface Decoded {
@@ -27,6 +28,8 @@ export interface DecodeOptions {
   readonly most: number;
   /** Texts that are followed side by side; 1: at each place only the likeliest token. */
   readonly beams: number;
+  /** What the words of a text count beside what was heard. */
+  readonly words: WordScores;
   readonly special: Pick<SpecialTokens, "start" | "noSpeech" | "endOfText">;
   /** For the first token and for all others. */
   readonly bans: Readonly<Record<"first" | "further", ReturnType<Networks["ban"]>>>;
@@ -38,19 +41,21 @@ export interface DecodeOptions {
 interface Text {
   readonly tokens: readonly number[];
   readonly logProbabilities: readonly number[];
+  /** Of all its tokens, its words counted in. */
   readonly sum: number;
+  readonly words: Scored;
   readonly attention: readonly Float32Array[];
 }
 
 /** Decodes the likeliest text by beam search; with one beam, greedily. null where it was stopped. */
 export async function decode(networks: Networks, sound: EncodedSound, options: DecodeOptions): Promise<Decoded | null> {
-  const { opening, most, beams, special, bans, isStopped } = options;
+  const { opening, most, beams, words, special, bans, isStopped } = options;
   const reading = networks.startReading(sound, opening.length + most);
   const likeliest = beams === 1 ? 1 : beams + 1;
   const rows = [opening.indexOf(special.start), opening.length - 1];
   const first = await reading.read(opening, { rows, ban: bans.first, logits: true, likeliest });
   const noSpeech = probabilityOf(special.noSpeech, first.logits?.subarray(0, first.logits.length / rows.length) ?? new Float32Array());
-  const start: Text = { tokens: [], logProbabilities: [], sum: 0, attention: [] };
+  const start: Text = { tokens: [], logProbabilities: [], sum: 0, words: words.start, attention: [] };
   const side = beams === 1 ? null : reading.spread(beams);
 
   let texts: readonly Text[] = [start];
@@ -63,7 +68,7 @@ export async function decode(networks: Networks, sound: EncodedSound, options: D
   for (;;) {
     const looked = rowsOf(step.attention, texts.length, sound.positions);
     const next: Next[] = [];
-    for (const text of ranked(texts, step.candidates, looked)) {
+    for (const text of ranked(texts, step.candidates, looked, words)) {
       if (text.tokens.at(-1) !== special.endOfText) next.push(text);
       else {
         ended++;
@@ -90,9 +95,14 @@ interface Next extends Text {
 }
 
 /** All that the texts may become, likeliest first. */
-function ranked(texts: readonly Text[], candidates: Following["candidates"], looked: readonly Float32Array[]): Next[] {
+function ranked(
+  texts: readonly Text[],
+  candidates: Following["candidates"],
+  looked: readonly Float32Array[],
+  words: WordScores,
+): Next[] {
   return texts
-    .flatMap((text, parent) => (candidates[parent] ?? []).map((candidate) => ({ parent, ...grown(text, candidate, looked[parent]) })))
+    .flatMap((text, parent) => (candidates[parent] ?? []).map((candidate) => ({ parent, ...grown(text, candidate, looked[parent], words) })))
     .sort((a, b) => b.sum - a.sum);
 }
 
@@ -109,13 +119,20 @@ function withoutEnd({
   };
 }
 
-function grown(text: Text, { token, logProbability }: Candidate, looked: Float32Array | undefined): Text {
+function grown(
+  text: Text,
+  { token, logProbability }: Candidate,
+  looked: Float32Array | undefined,
+  words: WordScores,
+): Text {
   if (!Number.isFinite(logProbability))
     throw new CallsiftError("weights/damaged", "model.bin: expected weights that give numbers, they give none");
+  const worded = words.next(text.words, token);
   return {
     tokens: [...text.tokens, token],
     logProbabilities: [...text.logProbabilities, logProbability],
-    sum: text.sum + logProbability,
+    sum: text.sum + logProbability + worded.score - text.words.score,
+    words: worded,
     attention: [...text.attention, looked ?? new Float32Array()],
   };
 }

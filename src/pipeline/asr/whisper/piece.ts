@@ -1,5 +1,6 @@
 import type { Language, Span } from "../../types.ts";
 import type { HeardPiece } from "../recogniser.ts";
+import { createWordModel } from "../word-model.ts";
 import { alignTokens, POSITION_MS } from "./align.ts";
 import { startOfUnwritten } from "./cut-short.ts";
 import { type Decoded, decode as decodeText } from "./decode.ts";
@@ -9,6 +10,7 @@ import { findPauses, withoutPauses } from "./pauses.ts";
 import { endOfFirstCopy } from "./repeats.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
 import { type Baseline, weighAgainst } from "./weigh.ts";
+import { createWordScores, WORDLESS } from "./word-scores.ts";
 import { type TimedToken, writeOut } from "./written.ts";
 
 /** Zeros after a piece: at least so long, and until piece and zeros have `wholeMs`. Shorter ones make short pieces repeat themselves. */
@@ -79,6 +81,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     // The languages stand between start and tasks.
     allButLanguages: networks.ban(ids.filter((id) => id <= special.start || id >= Math.min(special.translate, special.transcribe))),
   };
+  const words = createWordScores(createWordModel(), { bytes: tokenizer.bytes, end: special.endOfText });
   const promptTokens = prompt === null ? [] : [special.startOfPrevious, ...tokenizer.encode(prompt)];
   const promptStart = prompt === null ? null : lettersOf(prompt).slice(0, PROMPT_LETTERS);
 
@@ -106,6 +109,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       beams,
       opening,
       most: Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthOf(sound)) / 1000) + CAP.more),
+      words: language === "zh" ? words : WORDLESS,
       special,
       bans,
       isStopped,

@@ -85,7 +85,7 @@ function charactersOf(tokens: readonly TimedToken[], simplified: boolean): Chara
 }
 
 /** Bytes of the UTF-8 character that begins so. */
-function sizeOf(first: number): number {
+export function sizeOf(first: number): number {
   if (first < 0xc0) return 1;
   return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
