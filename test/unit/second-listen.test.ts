@@ -237,6 +237,33 @@ describe("what sounds like a wording", () => {
     expect(asked).toEqual([]);
   });
 
+  describe("with doubtful characters beside it", () => {
+    const text = "请对我的服务做出请一下";
+    const phrases = [listened("对我的服务做出评价")];
+    const doubtful = (...places: number[]) =>
+      spread(text, 8_000, 0.3).map((token, i) => (places.includes(i) ? { ...token, confidence: 0.1 } : { ...token, confidence: 0.6 }));
+
+    test("may stand for them too", async () => {
+      const { weigh, asked } = knowing({ 请对我的服务做出评价下: -30, 请对我的服务做出评价: -1 });
+      const judged = await listen(placed(text, { weigh, tokens: doubtful(8, 9, 10) }), phrases);
+      expect(asked).toEqual([text, "请对我的服务做出评价下", "请对我的服务做出评价"]);
+      expect(judged).toMatchObject([{ wording: "对我的服务做出评价", written: "对我的服务做出请一下", margin: -1 }]);
+      expect(judged[0]?.endMs).toBe(START_MS + 8_000);
+    });
+
+    test("is said once, in the likelier way", async () => {
+      const { weigh } = knowing({ 请对我的服务做出评价下: -1, 请对我的服务做出评价: -2 });
+      const judged = await listen(placed(text, { weigh, tokens: doubtful(8, 9, 10) }), phrases);
+      expect(judged).toMatchObject([{ written: "对我的服务做出请一", margin: -1 }]);
+    });
+
+    test("leaves what the engine is sure of", async () => {
+      const { weigh, asked } = knowing({});
+      await listen(placed(text, { weigh, tokens: doubtful(8, 9) }), phrases);
+      expect(asked).toEqual([text, "请对我的服务做出评价下"]);
+    });
+  });
+
   test("is weighed few times, however many phrases there are", async () => {
     const { weigh, asked } = knowing({});
     const phrases = [..."去来打找问说看走吃写听读"].map((verb) => listened(`你${verb}投诉吧`));

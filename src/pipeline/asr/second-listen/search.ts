@@ -62,6 +62,8 @@ export const LIMITS: SearchLimits = {
   mostOfGroup: 2,
 };
 const LONG = 4;
+/** Characters that the engine is less sure of belong to a mishearing beside them. */
+const DOUBTFUL = 0.25;
 
 interface Alike {
   /** Per syllable. */
@@ -119,8 +121,11 @@ export function candidatesIn(
         best = { wording, likeness };
       }
     }
-    const candidate = best && inPlace(phrase, best.wording, best.likeness, { text, folded, sureness, limits });
+    const place = { text, folded, sureness, limits };
+    const candidate = best && inPlace(phrase, best.wording, best.likeness, place);
+    const wider = candidate && widened(candidate, place);
     if (candidate) candidates.push(candidate);
+    if (wider) candidates.push(wider);
   }
   return fewest(candidates, limits);
 }
@@ -200,6 +205,26 @@ function inPlace(
     text: whole,
     sureness: least,
   };
+}
+
+/**
+ * The same where the doubtful characters beside it give way too: 评价, misheard as 请一下, is likest to 请一, but not with 下 behind it. null where there are none, or the
+ * phrase would not be in the text.
+ */
+function widened(candidate: Candidate, { text, folded: { starts, ends, units }, sureness }: Folded): Candidate | null {
+  const isDoubtful = (unit: number): boolean => {
+    const known = unit < 0 || unit >= units.length ? null : sureness(starts[unit] as number, ends[unit] as number);
+    return known !== null && known < DOUBTFUL;
+  };
+  let { from, to } = candidate;
+  while (isDoubtful(from - 1)) from--;
+  while (isDoubtful(to)) to++;
+  if (from === candidate.from && to === candidate.to) return null;
+  const start = from < candidate.from ? (starts[from] as number) : candidate.start;
+  const end = to > candidate.to ? (ends[to - 1] as number) : candidate.end;
+  const whole = text.slice(0, start) + candidate.wording + text.slice(end);
+  if (!has(whole, candidate.phrase.loose, start, start + candidate.wording.length)) return null;
+  return { ...candidate, from, to, start, end, written: text.slice(start, end), text: whole };
 }
 
 /** Confidence of the least sure token in a range of the text. */

@@ -95,14 +95,11 @@ interface Next extends Text {
 }
 
 /** All that the texts may become, likeliest first. */
-function ranked(
-  texts: readonly Text[],
-  candidates: Following["candidates"],
-  looked: readonly Float32Array[],
-  words: WordScores,
-): Next[] {
+function ranked(texts: readonly Text[], candidates: Following["candidates"], looked: readonly Float32Array[], words: WordScores): Next[] {
   return texts
-    .flatMap((text, parent) => (candidates[parent] ?? []).map((candidate) => ({ parent, ...grown(text, candidate, looked[parent], words) })))
+    .flatMap((text, parent) =>
+      (candidates[parent] ?? []).map((candidate) => ({ parent, ...grown(text, candidate, looked[parent], words) })),
+    )
     .sort((a, b) => b.sum - a.sum);
 }
 
@@ -119,12 +116,7 @@ function withoutEnd({
   };
 }
 
-function grown(
-  text: Text,
-  { token, logProbability }: Candidate,
-  looked: Float32Array | undefined,
-  words: WordScores,
-): Text {
+function grown(text: Text, { token, logProbability }: Candidate, looked: Float32Array | undefined, words: WordScores): Text {
   if (!Number.isFinite(logProbability))
     throw new CallsiftError("weights/damaged", "model.bin: expected weights that give numbers, they give none");
   const worded = words.next(text.words, token);

@@ -1,5 +1,5 @@
 import { simplify } from "../../text/normalise.ts";
-import type { WordModel, Worded } from "../word-model.ts";
+import type { Worded, WordModel } from "../word-model.ts";
 import { sizeOf } from "./written.ts";
 
 /** What the words of a text under way are worth. */
@@ -24,7 +24,7 @@ interface ScoredText extends Scored {
 }
 
 /**
- * How much common words count against what was heard. Chosen on half a of the benchmark's sentences and of the fixture lines; 0.2 to 0.3 are hardly told apart, from 0.5 on
+ * How much common words count against what was heard. 0.2 to 0.4 are hardly told apart by the benchmark's sentences; from 0.3 on human clips have more wrong characters, since
  * common words take the place of what was said.
  */
 const WEIGHT = 0.25;
