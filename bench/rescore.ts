@@ -2,7 +2,7 @@
  * Stored calls judged again on all cores: by rules none of which they were judged by before, as after a change of callsift's own rules; then after one rule was
  * given another phrase, which 2 % of the calls hold, first as a dry run.
  *
- *   npx tsx bench/rescore.ts [calls, default 2500,10000] [program, default ../shared/tools/secantusd-rs]
+ *   npm run build && npx tsx bench/rescore.ts [calls, default 2500,10000] [program, default ../shared/tools/secantusd-rs]
  *
  * Calls of three minutes: 60 utterances, about 1,200 characters, no two calls alike. Processor time is that of this process, its threads with it, and of the database.
  */
@@ -15,13 +15,17 @@ import { openModels } from "../src/models/open.ts";
 import { createTranscriptStore } from "../src/models/transcripts.ts";
 import { readBuiltins } from "../src/pipeline/policies.ts";
 import { openLocalDatabase } from "../src/store/open.ts";
-import { createRescore } from "../src/workers/rescore.ts";
 import { seededRandom } from "../test/support/audio-files.ts";
 import { heardCall, type ShortUtterance } from "../test/support/heard-call.ts";
 import { transcribedOf } from "../test/support/workers.ts";
 import { fill } from "./api/fill.ts";
 import { many } from "./api/many.ts";
 import { type Row, report } from "./report.ts";
+
+// What is measured is what is run: its threads load the compiled files, not these sources through a loader.
+const { createRescore } = (await import(
+  new URL("../dist/workers/rescore.js", import.meta.url).href
+)) as typeof import("../src/workers/rescore.ts");
 
 const sizes = (process.argv[2] ?? "2500,10000").split(",").map(Number);
 const program = resolve(process.argv[3] ?? "../shared/tools/secantusd-rs");
