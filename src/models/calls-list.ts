@@ -67,6 +67,16 @@ function indexedOf({ lead, key, range }: ListPlan, part: KeyRange): Record<strin
   return { ...lead, ...((gte ?? lt) !== undefined && { [key]: keys }) };
 }
 
+/** Calls by what they were read as. Nobody changes either: the same call is the same object, and what is made of it can be kept with it. */
+const listed = new WeakMap<CallDocument, Call>();
+
+function listedOf(doc: CallDocument, now: Date): Call {
+  const call = listed.get(doc) ?? callOf(doc, now);
+  // Whether a claim is one depends on the time.
+  if (doc.review?.state !== "claimed") listed.set(doc, call);
+  return call;
+}
+
 /** The lists of calls. */
 export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | "all" | "queue"> {
   const ends = new ListEnds();
@@ -82,7 +92,7 @@ export function callLists(model: Model<CallDocument>): Pick<CallStore, "list" | 
     });
     const last = places.length > limit ? places[limit - 1] : undefined;
     const now = new Date();
-    return { items: docs.map((doc) => callOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
+    return { items: docs.map((doc) => listedOf(doc, now)), nextCursor: last ? makeCursor(bound, [last[plan.key]]) : null };
   };
 
   return {

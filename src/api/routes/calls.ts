@@ -11,6 +11,7 @@ import { notFound } from "../problem.ts";
 import { Accepted, CallDetail, CallItem, CallListQuery, callItem, readFilter } from "../schemas/calls.ts";
 import { IdParams, NoContent, page, strict } from "../schemas/common.ts";
 import type { ApiRoutes } from "../server.ts";
+import { writtenOnce } from "../written-once.ts";
 
 /** Calls: handed in, listed, looked at, tried again, deleted. */
 export const callRoutes: ApiRoutes = (app, deps) => {
@@ -43,6 +44,7 @@ export const callRoutes: ApiRoutes = (app, deps) => {
     "/api/calls",
     {
       config: { access: { roles: CALL_VIEWERS } },
+      serializerCompiler: writtenOnce(app),
       schema: {
         summary: "Calls, filtered and sorted",
         tags: ["calls"],

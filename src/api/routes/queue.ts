@@ -6,6 +6,7 @@ import { CLAIM_MS } from "../reviews/claims.ts";
 import { CallDetail, CallItem, callItem } from "../schemas/calls.ts";
 import { NoContent, PageQuery, page, strict } from "../schemas/common.ts";
 import type { ApiRoutes } from "../server.ts";
+import { writtenOnce } from "../written-once.ts";
 
 /** Why an unflagged call is in the queue. */
 const DRAWN = "random-sample";
@@ -16,6 +17,7 @@ export const queueRoutes: ApiRoutes = (app, { models }) => {
     "/api/queue",
     {
       config: { access: { roles: REVIEWERS } },
+      serializerCompiler: writtenOnce(app),
       schema: {
         summary: "Open calls, those first that need a person most",
         tags: ["review"],

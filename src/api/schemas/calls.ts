@@ -57,7 +57,15 @@ export const CallItem = Type.Object({
 export type CallItem = Static<typeof CallItem>;
 
 /** A call as lists show it. */
-export function callItem({ id, status, error, name, metadata, receivedAt, startedAt, attempts, summary, review, sampled }: Call): CallItem {
+export function callItem(call: Call): CallItem {
+  const item = items.get(call) ?? makeItem(call);
+  items.set(call, item);
+  return item;
+}
+
+const items = new WeakMap<Call, CallItem>();
+
+function makeItem({ id, status, error, name, metadata, receivedAt, startedAt, attempts, summary, review, sampled }: Call): CallItem {
   return {
     id,
     status,
