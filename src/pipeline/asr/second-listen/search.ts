@@ -63,7 +63,7 @@ export const LIMITS: SearchLimits = {
 };
 const LONG = 4;
 /** Characters that the engine is less sure of belong to a mishearing beside them. */
-const DOUBTFUL = 0.25;
+const DOUBTFUL = 0.15;
 
 interface Alike {
   /** Per syllable. */
