@@ -243,18 +243,12 @@ describe("what sounds like a wording", () => {
     const doubtful = (...places: number[]) =>
       spread(text, 8_000, 0.3).map((token, i) => (places.includes(i) ? { ...token, confidence: 0.1 } : { ...token, confidence: 0.6 }));
 
-    test("may stand for them too", async () => {
-      const { weigh, asked } = knowing({ 请对我的服务做出评价下: -30, 请对我的服务做出评价: -1 });
+    test("stands for them too", async () => {
+      const { weigh, asked } = knowing({ 请对我的服务做出评价: -1 });
       const judged = await listen(placed(text, { weigh, tokens: doubtful(8, 9, 10) }), phrases);
-      expect(asked).toEqual([text, "请对我的服务做出评价下", "请对我的服务做出评价"]);
+      expect(asked).toEqual([text, "请对我的服务做出评价"]);
       expect(judged).toMatchObject([{ wording: "对我的服务做出评价", written: "对我的服务做出请一下", margin: -1 }]);
       expect(judged[0]?.endMs).toBe(START_MS + 8_000);
-    });
-
-    test("is said once, in the likelier way", async () => {
-      const { weigh } = knowing({ 请对我的服务做出评价下: -1, 请对我的服务做出评价: -2 });
-      const judged = await listen(placed(text, { weigh, tokens: doubtful(8, 9, 10) }), phrases);
-      expect(judged).toMatchObject([{ written: "对我的服务做出请一", margin: -1 }]);
     });
 
     test("leaves what the engine is sure of", async () => {

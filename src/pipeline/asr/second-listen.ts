@@ -63,7 +63,7 @@ async function searchPiece(
     ({ phrase, from, to }) => !phrase.phrase.wholeUtterance || isWhole(places, from, to),
   );
   const weighed = await weigh(piece, candidates, options);
-  return onePerPhrase(weighed.filter(isSaid)).map(({ candidate, margin }) => {
+  return weighed.filter(isSaid).map(({ candidate, margin }) => {
     const [startMs, endMs] = spanOf(piece.utterances, places, candidate.from, candidate.to);
     const { phrase, wording, written: instead } = candidate;
     return {
@@ -77,16 +77,6 @@ async function searchPiece(
       margin: rounded(margin),
     };
   });
-}
-
-/** The likeliest of each phrase: it was said once, in one of its places. */
-function onePerPhrase(weighed: readonly Weighed[]): Weighed[] {
-  const best = new Map<ReadyPhrase, Weighed>();
-  for (const one of weighed) {
-    const { phrase } = one.candidate;
-    if (one.margin > (best.get(phrase)?.margin ?? Number.NEGATIVE_INFINITY)) best.set(phrase, one);
-  }
-  return [...best.values()];
 }
 
 /** By the engine that heard the piece, or by the second one, which must hear it first. */

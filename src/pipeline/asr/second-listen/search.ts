@@ -123,9 +123,7 @@ export function candidatesIn(
     }
     const place = { text, folded, sureness, limits };
     const candidate = best && inPlace(phrase, best.wording, best.likeness, place);
-    const wider = candidate && widened(candidate, place);
-    if (candidate) candidates.push(candidate);
-    if (wider) candidates.push(wider);
+    if (candidate) candidates.push(widened(candidate, place));
   }
   return fewest(candidates, limits);
 }
@@ -208,10 +206,10 @@ function inPlace(
 }
 
 /**
- * The same where the doubtful characters beside it give way too: 评价, misheard as 请一下, is likest to 请一, but not with 下 behind it. null where there are none, or the
- * phrase would not be in the text.
+ * Characters beside it that are hardly believed give way too: 评价, misheard as 请一下, is likest to 请一, but not with 下 behind it. As it was where there are none, or
+ * the phrase would not be in the text.
  */
-function widened(candidate: Candidate, { text, folded: { starts, ends, units }, sureness }: Folded): Candidate | null {
+function widened(candidate: Candidate, { text, folded: { starts, ends, units }, sureness }: Folded): Candidate {
   const isDoubtful = (unit: number): boolean => {
     const known = unit < 0 || unit >= units.length ? null : sureness(starts[unit] as number, ends[unit] as number);
     return known !== null && known < DOUBTFUL;
@@ -219,11 +217,11 @@ function widened(candidate: Candidate, { text, folded: { starts, ends, units }, 
   let { from, to } = candidate;
   while (isDoubtful(from - 1)) from--;
   while (isDoubtful(to)) to++;
-  if (from === candidate.from && to === candidate.to) return null;
+  if (from === candidate.from && to === candidate.to) return candidate;
   const start = from < candidate.from ? (starts[from] as number) : candidate.start;
   const end = to > candidate.to ? (ends[to - 1] as number) : candidate.end;
   const whole = text.slice(0, start) + candidate.wording + text.slice(end);
-  if (!has(whole, candidate.phrase.loose, start, start + candidate.wording.length)) return null;
+  if (!has(whole, candidate.phrase.loose, start, start + candidate.wording.length)) return candidate;
   return { ...candidate, from, to, start, end, written: text.slice(start, end), text: whole };
 }
 
