@@ -63,6 +63,7 @@ export function callItem(call: Call): CallItem {
   return item;
 }
 
+/** The same item for the same call, so that its JSON can be kept with it. */
 const items = new WeakMap<Call, CallItem>();
 
 function makeItem({ id, status, error, name, metadata, receivedAt, startedAt, attempts, summary, review, sampled }: Call): CallItem {

@@ -84,10 +84,8 @@ function readList(list: string): WordList {
         places.set(beginning, place);
         // Costs ascend: whoever came first is the most common.
         begun[place] ??= -Number(cost);
-        whole[place] = Math.max(
-          whole[place] ?? Number.NEGATIVE_INFINITY,
-          length === word.length ? -Number(cost) : Number.NEGATIVE_INFINITY,
-        );
+        whole[place] ??= Number.NEGATIVE_INFINITY;
+        if (length === word.length) whole[place] = -Number(cost);
       }
     }
   }

@@ -46,21 +46,13 @@ export function createWordScores(
     start: { score: 0, words: model.start, rest: NOTHING },
     next(before, token) {
       if (token === end) return { ...before, score: WEIGHT * before.words.score };
-      const all = joined(before.rest, bytes[token] ?? NOTHING);
+      const all = Buffer.concat([before.rest, bytes[token] ?? NOTHING]);
       const whole = wholeOf(all);
       let { words } = before;
       for (const character of simplify(decoder.decode(all.subarray(0, whole)))) words = model.next(words, character);
       return { score: WEIGHT * words.openScore, words, rest: all.subarray(whole) };
     },
   };
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (a.length === 0) return b;
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }
 
 /** Bytes of the characters that are whole. */
