@@ -319,6 +319,19 @@ describe("the other shapes of domain.md §4", () => {
     expect(score(sheet, input([found("steering-away")]))).toMatchObject({ total: 6, fatal: true });
   });
 
+  it("a group that a fatal error zeroed was judged, though nothing else on the form was", () => {
+    const items = [
+      { id: "faults", name, by: "machine", kind: "deduct", severities: ["serious", "fatal"], points: 1 },
+      { id: "tone", name, by: "person", kind: "points", max: 10 },
+    ];
+    const sheet = checkForm(
+      { ...base, awaitingPerson: "full", fatal: { zeroes: "group", severities: ["fatal"] }, groups: [{ ...group, floor: -10, items }] },
+      "own",
+    );
+    expect(score(sheet, input([found("forbidden-phrase")])).total).toBe(9);
+    expect(score(sheet, input([found("forbidden-phrase"), found("insult")]))).toMatchObject({ total: 0, fatal: true, complete: false });
+  });
+
   it("a person's fail on a fatal item zeroes the call", () => {
     const items = [
       { id: "ticket", name, by: "person", kind: "check", max: 1, fatal: "form" },

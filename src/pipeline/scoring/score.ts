@@ -59,7 +59,7 @@ export function score(form: Form, { findings, notAssessed, rules, marks = [], de
   const zeroed = zeroing(form, filled, fatalFindings);
   const groups = form.groups.map((group) => totalGroup(form, group, filled, zeroed));
   const fatal = zeroed.form || zeroed.groups.size > 0 || counting.some(({ severity }) => severity === "fatal");
-  const total = zeroed.form ? (form.floor ?? 0) : totalForm(form, groups);
+  const total = zeroed.form ? (form.floor ?? 0) : totalForm(form, groups, zeroed);
   const outcomes = decideOutcomes(form, filled, fatal);
   return {
     form: form.id,
@@ -145,11 +145,13 @@ function totalGroup(form: Form, group: Group, filled: readonly Filled[], zeroed:
   return { group, points, bonus: group.bonusOverMax ? bonus : Math.min(bonus, max - points), max };
 }
 
-function totalForm(form: Form, groups: readonly GroupTotal[]): number {
+function totalForm(form: Form, groups: readonly GroupTotal[], zeroed: Zeroed): number {
   const sum = (of: "points" | "bonus" | "max") => groups.reduce((total, group) => total + group[of], 0);
   const available = sum("max");
-  // Where nothing could be judged, nothing is held against the call; `complete` says so.
-  const points = available <= 0 ? form.max : Math.abs(available - form.max) < 1e-9 ? sum("points") : (sum("points") * form.max) / available;
+  // Where nothing could be judged, nothing is held against the call; `complete` says so. A group that a fault zeroed was judged.
+  const unjudged = available <= 0 && zeroed.groups.size === 0;
+  const asTheyAre = available <= 0 || Math.abs(available - form.max) < 1e-9;
+  const points = unjudged ? form.max : asTheyAre ? sum("points") : (sum("points") * form.max) / available;
   const total = form.bonusOverMax ? points + sum("bonus") : Math.min(form.max, points + sum("bonus"));
   return round(Math.max(form.floor ?? 0, total), form);
 }
