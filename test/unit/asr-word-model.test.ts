@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWordScores } from "../../src/pipeline/asr/whisper/word-scores.ts";
-import { createWordModel, LONGEST_WORD, WORDS_PATH, type WordModel } from "../../src/pipeline/asr/word-model.ts";
+import { createWordModel, LONGEST_WORD, readWordList, WORDS_PATH, type WordModel } from "../../src/pipeline/asr/word-model.ts";
 
-const MODEL = createWordModel();
+const MODEL = createWordModel(readWordList());
 const LIST = "2.0 订\n3.0 订单 单\n5.0 但 定\n7.0 定单子\n";
 const UNKNOWN = -16;
 const MEAN = 5.5;

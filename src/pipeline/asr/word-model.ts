@@ -2,6 +2,11 @@ import { readFileSync } from "node:fs";
 
 /** Of the list of words, made by scripts/build-word-list.ts. */
 export const WORDS_PATH = new URL("./words-zh.txt", import.meta.url);
+/** Its text. */
+export function readWordList(): string {
+  return readFileSync(WORDS_PATH, "utf8");
+}
+
 /** Characters of a word at most. */
 export const LONGEST_WORD = 6;
 
@@ -39,8 +44,8 @@ export interface WordModel {
  *
  * @param list a line for each cost, ascending, as scripts/build-word-list.ts writes it
  */
-export function createWordModel(list: string = readFileSync(WORDS_PATH, "utf8")): WordModel {
-  const { places, whole, begun } = readList(list);
+export function createWordModel(list: string): WordModel {
+  const { places, whole, begun } = parseList(list);
   const start: Worded = { tail: "", ends: [0], score: 0, openScore: 0 };
   return {
     start,
@@ -71,7 +76,7 @@ interface WordList {
   readonly begun: readonly number[];
 }
 
-function readList(list: string): WordList {
+function parseList(list: string): WordList {
   const places = new Map<string, number>();
   const whole: number[] = [];
   const begun: number[] = [];

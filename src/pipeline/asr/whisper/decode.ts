@@ -10,6 +10,10 @@ export interface Decoded {
   readonly tokens: readonly number[];
   /** Natural logarithms, one a token. */
   readonly logProbabilities: readonly number[];
+  /** How far each token is to be believed: the same, unless it took the place of what was heard. */
+  readonly beliefs: readonly number[];
+  /** What might have come in place of each token, and of the end: likeliest first. */
+  readonly offered: readonly (readonly Candidate[])[];
   /** Of the end after the last; null where the length limit came first. */
   readonly endLogProbability: number | null;
   /** What the alignment heads looked at when each token, and then the end, was chosen: [heads, positions] each. */
@@ -19,6 +23,9 @@ export interface Decoded {
   /** Has read the opening and the tokens, perhaps without the last. */
   readonly reading: Reading;
 }
+
+/** Tokens that are asked for in each place: those that are not followed say what else may have been said there. */
+const OFFERED = 24;
 
 /** What is asked of one decoding. */
 export interface DecodeOptions {
@@ -41,6 +48,7 @@ export interface DecodeOptions {
 interface Text {
   readonly tokens: readonly number[];
   readonly logProbabilities: readonly number[];
+  readonly offered: readonly (readonly Candidate[])[];
   /** Of all its tokens, its words counted in. */
   readonly sum: number;
   readonly words: Scored;
@@ -51,11 +59,11 @@ interface Text {
 export async function decode(networks: Networks, sound: EncodedSound, options: DecodeOptions): Promise<Decoded | null> {
   const { opening, most, beams, words, special, bans, isStopped } = options;
   const reading = networks.startReading(sound, opening.length + most);
-  const likeliest = beams === 1 ? 1 : beams + 1;
+  const followed = beams === 1 ? 1 : beams + 1;
   const rows = [opening.indexOf(special.start), opening.length - 1];
-  const first = await reading.read(opening, { rows, ban: bans.first, logits: true, likeliest });
+  const first = await reading.read(opening, { rows, ban: bans.first, logits: true, likeliest: OFFERED });
   const noSpeech = probabilityOf(special.noSpeech, first.logits?.subarray(0, first.logits.length / rows.length) ?? new Float32Array());
-  const start: Text = { tokens: [], logProbabilities: [], sum: 0, words: words.start, attention: [] };
+  const start: Text = { tokens: [], logProbabilities: [], offered: [], sum: 0, words: words.start, attention: [] };
   const side = beams === 1 ? null : reading.spread(beams);
 
   let texts: readonly Text[] = [start];
@@ -68,7 +76,7 @@ export async function decode(networks: Networks, sound: EncodedSound, options: D
   for (;;) {
     const looked = rowsOf(step.attention, texts.length, sound.positions);
     const next: Next[] = [];
-    for (const text of ranked(texts, step.candidates, looked, words)) {
+    for (const text of ranked(texts, step.candidates, { followed, looked, words })) {
       if (text.tokens.at(-1) !== special.endOfText) next.push(text);
       else {
         ended++;
@@ -80,11 +88,14 @@ export async function decode(networks: Networks, sound: EncodedSound, options: D
     const isFull = best !== undefined && best.tokens.length >= most;
     if (found && (ended >= beams || !best || isFull)) return { ...withoutEnd(found.text), noSpeech, reading: found.reading };
     if (!best) throw new CallsiftError("internal/bug", "the decoder had no token to go on with");
-    if (isFull) return { ...best, endLogProbability: null, noSpeech, reading: side?.reading(best.parent) ?? reading };
+    if (isFull)
+      return { ...best, beliefs: best.logProbabilities, endLogProbability: null, noSpeech, reading: side?.reading(best.parent) ?? reading };
     if (isStopped()) return null;
     const tokens = next.map((text) => text.tokens.at(-1) as number);
     const parents = next.map(({ parent }) => parent);
-    step = await (side ? side.read(tokens, parents, { ban: bans.further, likeliest }) : reading.read(tokens, { ban: bans.further }));
+    step = await (side
+      ? side.read(tokens, parents, { ban: bans.further, likeliest: OFFERED })
+      : reading.read(tokens, { ban: bans.further, likeliest: OFFERED }));
     texts = next;
   }
 }
@@ -95,37 +106,52 @@ interface Next extends Text {
 }
 
 /** All that the texts may become, likeliest first. */
-function ranked(texts: readonly Text[], candidates: Following["candidates"], looked: readonly Float32Array[], words: WordScores): Next[] {
+function ranked(
+  texts: readonly Text[],
+  candidates: Following["candidates"],
+  { followed, looked, words }: { readonly followed: number; readonly looked: readonly Float32Array[]; readonly words: WordScores },
+): Next[] {
   return texts
-    .flatMap((text, parent) =>
-      (candidates[parent] ?? []).map((candidate) => ({ parent, ...grown(text, candidate, looked[parent], words) })),
-    )
+    .flatMap((text, parent) => {
+      const offered = candidates[parent] ?? [];
+      return offered
+        .slice(0, followed)
+        .map((candidate) => ({ parent, ...grown(text, candidate, { offered, looked: looked[parent], words }) }));
+    })
     .sort((a, b) => b.sum - a.sum);
 }
 
-function withoutEnd({
-  tokens,
-  logProbabilities,
-  attention,
-}: Text): Pick<Decoded, "tokens" | "logProbabilities" | "endLogProbability" | "attention"> {
+function withoutEnd(text: Text): Pick<Decoded, "tokens" | "logProbabilities" | "beliefs" | "offered" | "endLogProbability" | "attention"> {
+  const logProbabilities = text.logProbabilities.slice(0, -1);
   return {
-    tokens: tokens.slice(0, -1),
-    logProbabilities: logProbabilities.slice(0, -1),
-    endLogProbability: logProbabilities.at(-1) as number,
-    attention,
+    tokens: text.tokens.slice(0, -1),
+    logProbabilities,
+    beliefs: logProbabilities,
+    endLogProbability: text.logProbabilities.at(-1) as number,
+    offered: text.offered,
+    attention: text.attention,
   };
 }
 
-function grown(text: Text, { token, logProbability }: Candidate, looked: Float32Array | undefined, words: WordScores): Text {
+function grown(
+  text: Text,
+  { token, logProbability }: Candidate,
+  {
+    offered,
+    looked = new Float32Array(),
+    words,
+  }: { readonly offered: readonly Candidate[]; readonly looked: Float32Array | undefined; readonly words: WordScores },
+): Text {
   if (!Number.isFinite(logProbability))
     throw new CallsiftError("weights/damaged", "model.bin: expected weights that give numbers, they give none");
   const worded = words.next(text.words, token);
   return {
     tokens: [...text.tokens, token],
     logProbabilities: [...text.logProbabilities, logProbability],
+    offered: [...text.offered, offered],
     sum: text.sum + logProbability + worded.score - text.words.score,
     words: worded,
-    attention: [...text.attention, looked ?? new Float32Array()],
+    attention: [...text.attention, looked],
   };
 }
 
@@ -144,7 +170,7 @@ function probabilityOf(token: number, logits: Float32Array): number {
 }
 
 /** Each token's part of [heads, tokens, positions]. */
-function rowsOf(attention: Float32Array, tokens: number, positions: number): Float32Array[] {
+export function rowsOf(attention: Float32Array, tokens: number, positions: number): Float32Array[] {
   const heads = attention.length / (tokens * positions);
   if (tokens === 1) return [attention];
   return Array.from({ length: tokens }, (_, token) => {

@@ -1,6 +1,7 @@
 import type { Language, Span } from "../../types.ts";
 import type { HeardPiece } from "../recogniser.ts";
-import { createWordModel } from "../word-model.ts";
+import { createSoundAlikes } from "../sound-alikes.ts";
+import { createWordModel, readWordList } from "../word-model.ts";
 import { alignTokens, POSITION_MS } from "./align.ts";
 import { startOfUnwritten } from "./cut-short.ts";
 import { type Decoded, decode as decodeText } from "./decode.ts";
@@ -8,6 +9,7 @@ import type { WhisperFolder } from "./inspect.ts";
 import { RATE } from "./mel-filters.ts";
 import { findPauses, withoutPauses } from "./pauses.ts";
 import { endOfFirstCopy } from "./repeats.ts";
+import { reword } from "./reword.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
 import { type Baseline, weighAgainst } from "./weigh.ts";
 import { createWordScores, WORDLESS } from "./word-scores.ts";
@@ -57,7 +59,8 @@ interface Take {
 /** All of a stretch, its guards applied. */
 interface Heard extends Take {
   readonly tokens: readonly TimedToken[];
-  readonly logProbabilities: readonly number[];
+  /** Of the tokens, and of the end where it came. */
+  readonly beliefs: readonly number[];
   readonly capped: boolean;
   readonly looped: boolean;
 }
@@ -81,7 +84,9 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     // The languages stand between start and tasks.
     allButLanguages: networks.ban(ids.filter((id) => id <= special.start || id >= Math.min(special.translate, special.transcribe))),
   };
-  const words = createWordScores(createWordModel(), { bytes: tokenizer.bytes, end: special.endOfText });
+  const list = readWordList();
+  const vocabulary = { model: createWordModel(list), alikes: createSoundAlikes(list) };
+  const words = createWordScores(vocabulary.model, { bytes: tokenizer.bytes, end: special.endOfText });
   const promptTokens = prompt === null ? [] : [special.startOfPrevious, ...tokenizer.encode(prompt)];
   const promptStart = prompt === null ? null : lettersOf(prompt).slice(0, PROMPT_LETTERS);
 
@@ -103,9 +108,9 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     return networks.encode(sound, Math.min(2 * sizes.soundPositions, 2 * Math.ceil((lengthOf(sound) + zerosMs) / 20)));
   }
 
-  function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Decoded | null> {
+  async function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Decoded | null> {
     const opening = openingOf(language);
-    return decodeText(networks, encoded, {
+    const decoded = await decodeText(networks, encoded, {
       beams,
       opening,
       most: Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthOf(sound)) / 1000) + CAP.more),
@@ -114,6 +119,8 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       bans,
       isStopped,
     });
+    if (!decoded || language !== "zh") return decoded;
+    return reword(decoded, { ...vocabulary, opening, tokenizer, ban: bans.further, positions: encoded.positions, isStopped });
   }
 
   /** Decodes a stretch; where the text ran into its limit, again with longer zeros. */
@@ -136,7 +143,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
         bytes: tokenizer.bytes[token] ?? new Uint8Array(),
         startMs: Math.min(startMs, lengthMs),
         endMs: Math.min(endMs, lengthMs),
-        logProbability: decoded.logProbabilities[i] as number,
+        logProbability: decoded.beliefs[i] as number,
       };
     });
   }
@@ -157,10 +164,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     const heard: Heard = {
       ...taken,
       tokens: all.slice(0, copyEnd ?? all.length),
-      logProbabilities: [
-        ...decoded.logProbabilities.slice(0, copyEnd ?? all.length),
-        ...(capped ? [] : [decoded.endLogProbability as number]),
-      ],
+      beliefs: [...decoded.beliefs.slice(0, copyEnd ?? all.length), ...(capped ? [] : [decoded.endLogProbability as number])],
       capped,
       looped: copyEnd !== null,
     };
@@ -186,11 +190,11 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       const language = asked === "auto" ? (languages && languages.en > languages.zh ? "en" : "zh") : asked;
       const result = await hearStretch(sound, encoded, { language, isStopped, rests: MOST_RESTS });
       if (!result) return null;
-      const { tokens, logProbabilities, decoded, capped, looped } = result;
+      const { tokens, beliefs, decoded, capped, looped } = result;
       const written = writeOut(tokens, { simplified: language === "zh" });
       const heard: HeardWords = {
         ...written,
-        confidence: tokens.length === 0 ? null : Math.exp(sumOf(logProbabilities) / logProbabilities.length),
+        confidence: tokens.length === 0 ? null : Math.exp(sumOf(beliefs) / beliefs.length),
         noSpeech: decoded.noSpeech,
         capped,
         looped,
@@ -231,7 +235,7 @@ function joined(first: Heard, rest: Heard, restFromMs: number): Heard {
   return {
     ...first,
     tokens: [...first.tokens, ...later],
-    logProbabilities: [...first.logProbabilities, ...rest.logProbabilities],
+    beliefs: [...first.beliefs, ...rest.beliefs],
     capped: rest.capped,
     looped: rest.looped,
   };

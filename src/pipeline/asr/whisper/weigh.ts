@@ -23,7 +23,7 @@ const AFTER = 4;
 export async function weighAgainst(
   { reading, opening, tokens, logProbabilities, endLogProbability }: Baseline,
   text: readonly number[],
-  { ban, end }: { readonly ban: ReturnType<Networks["ban"]>; readonly end: number },
+  { ban, end, further = AFTER }: { readonly ban: ReturnType<Networks["ban"]>; readonly end: number; readonly further?: number },
 ): Promise<number> {
   const whole = [...text, end];
   const known = endLogProbability === null ? [...tokens] : [...tokens, end];
@@ -34,7 +34,7 @@ export async function weighAgainst(
   let after = 0;
   const most = Math.min(whole.length, known.length) - before;
   while (after < most && whole[whole.length - 1 - after] === known[known.length - 1 - after]) after++;
-  const skipped = Math.max(0, after - AFTER);
+  const skipped = Math.max(0, after - further);
   // What the last token before leads to must be asked again.
   const from = Math.max(0, Math.min(before, tokens.length - 1));
   const asked = whole.slice(from, whole.length - skipped);
