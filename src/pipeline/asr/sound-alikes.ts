@@ -21,10 +21,17 @@ export function createSoundAlikes(list: string): SoundAlikes {
   /** Each way to read a text, a character for each syllable; none where a character has no reading. */
   function readings(text: string): string[] {
     let ways = [""];
-    for (let i = 0; i < text.length && ways.length > 0; i++) {
+    for (let i = 0; i < text.length; i++) {
       const place = at[text.charCodeAt(i)] as number;
-      const syllables = new Set(place === 0 ? [] : classes.subarray(place + 1, place + 1 + (classes[place] as number)));
-      ways = ways.flatMap((way) => Array.from(syllables, (syllable) => way + String.fromCharCode(syllable))).slice(0, MOST_READINGS);
+      const count = place === 0 ? 0 : (classes[place] as number);
+      const longer: string[] = [];
+      for (let k = place + 1; k <= place + count; k++) {
+        // Readings that these options take for one.
+        if (classes.subarray(place + 1, k).includes(classes[k] as number)) continue;
+        const syllable = String.fromCharCode(classes[k] as number);
+        for (const way of ways) if (longer.length < MOST_READINGS) longer.push(way + syllable);
+      }
+      ways = longer;
     }
     return ways;
   }

@@ -84,9 +84,11 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     // The languages stand between start and tasks.
     allButLanguages: networks.ban(ids.filter((id) => id <= special.start || id >= Math.min(special.translate, special.transcribe))),
   };
-  const list = readWordList();
-  const vocabulary = { model: createWordModel(list), alikes: createSoundAlikes(list) };
-  const words = createWordScores(vocabulary.model, { bytes: tokenizer.bytes, end: special.endOfText });
+  const chinese = once(() => {
+    const list = readWordList();
+    const model = createWordModel(list);
+    return { model, alikes: createSoundAlikes(list), words: createWordScores(model, { bytes: tokenizer.bytes, end: special.endOfText }) };
+  });
   const promptTokens = prompt === null ? [] : [special.startOfPrevious, ...tokenizer.encode(prompt)];
   const promptStart = prompt === null ? null : lettersOf(prompt).slice(0, PROMPT_LETTERS);
 
@@ -114,13 +116,13 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       beams,
       opening,
       most: Math.min(sizes.textPositions - opening.length, Math.ceil((CAP.aSecond * lengthOf(sound)) / 1000) + CAP.more),
-      words: language === "zh" ? words : WORDLESS,
+      words: language === "zh" ? chinese().words : WORDLESS,
       special,
       bans,
       isStopped,
     });
     if (!decoded || language !== "zh") return decoded;
-    return reword(decoded, { ...vocabulary, opening, tokenizer, ban: bans.further, positions: encoded.positions, isStopped });
+    return reword(decoded, { ...chinese(), opening, tokenizer, ban: bans.further, positions: encoded.positions, isStopped });
   }
 
   /** Decodes a stretch; where the text ran into its limit, again with longer zeros. */
@@ -214,6 +216,15 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       }
       return weights;
     },
+  };
+}
+
+/** Made when it is first asked for. */
+function once<Made extends object>(make: () => Made): () => Made {
+  let made: Made | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
