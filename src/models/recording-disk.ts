@@ -1,7 +1,7 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RecordingFiles } from "./recording-files.ts";
-import { removeStrays, takeIn } from "./recording-intake.ts";
+import { isMissing, removeStrays, takeIn } from "./recording-intake.ts";
 import { checkedKey, gone, recordingKey } from "./recording-key.ts";
 
 /**
@@ -23,9 +23,12 @@ export function openDiskFiles(dataDir: string, { minFreeBytes = 0 }: { readonly 
       await swept;
       const key = recordingKey(tenant, intake.sha256);
       const path = pathOf(key);
-      await makeFolder(dirname(path), root);
       // Over what may be there: the same bytes, perhaps just about to be removed with another call.
-      await rename(intake.path, path);
+      await intake.moveTo(path).catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error;
+        await makeFolder(dirname(path), root);
+        await intake.moveTo(path);
+      });
       await syncFolder(dirname(path));
       return { key, sha256: intake.sha256, bytes: intake.bytes };
     },
@@ -77,8 +80,4 @@ async function syncFolder(folder: string): Promise<void> {
 function missing(error: unknown): never {
   if (isMissing(error)) throw gone(error);
   throw error;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }

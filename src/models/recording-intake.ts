@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rm, stat, statfs } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
 import { CallsiftError } from "../pipeline/errors.ts";
@@ -10,6 +10,8 @@ export interface Intake extends AsyncDisposable {
   readonly path: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** Moves them on, over what may be there. */
+  moveTo(path: string): Promise<void>;
 }
 
 export interface IntakeOptions {
@@ -28,20 +30,30 @@ export async function takeIn(folder: string, bytes: Readable, options: IntakeOpt
   const { minFreeBytes = 0, signal } = options;
   keepErrors(bytes);
   if (signal) addAbortSignal(signal, bytes);
-  await mkdir(folder, { recursive: true });
-  if (minFreeBytes > 0) await checkSpace(folder, minFreeBytes, bytes);
   const path = join(folder, `${newId()}.part`);
   const remove = () => rm(path, { force: true });
+  let isMoved = false;
   try {
-    const file = await open(path, "wx", 0o600);
+    const file = await inFolder(folder, () => open(path, "wx", 0o600));
     let taken: Pick<Intake, "sha256" | "bytes">;
     try {
+      if (minFreeBytes > 0) await checkSpace(folder, minFreeBytes);
       taken = await write(file, bytes, options.maxBytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    return { path, ...taken, [Symbol.asyncDispose]: remove };
+    return {
+      path,
+      ...taken,
+      async moveTo(to) {
+        await rename(path, to);
+        isMoved = true;
+      },
+      async [Symbol.asyncDispose]() {
+        if (!isMoved) await remove();
+      },
+    };
   } catch (error) {
     bytes.destroy();
     await remove();
@@ -49,13 +61,29 @@ export async function takeIn(folder: string, bytes: Readable, options: IntakeOpt
   }
 }
 
+/** Does what needs a folder; makes the folder only where it is missing, since that is asked for with every recording. */
+async function inFolder<Done>(folder: string, act: () => Promise<Done>): Promise<Done> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await mkdir(folder, { recursive: true });
+    return await act();
+  }
+}
+
+/** There is no such file or folder. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
 /** An error of a stream that nobody reads yet would end the process; whoever reads it later still gets it. */
 export function keepErrors(bytes: Readable): void {
   bytes.on("error", () => undefined);
 }
 
-/** A megabyte comes in sixteen chunks; in two writes it costs less of the processor. */
-const WRITTEN_AT_ONCE = 512 * 1024;
+/** A megabyte comes in sixteen chunks; in one write it costs less of the processor. */
+const WRITTEN_AT_ONCE = 1024 * 1024;
 
 async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promise<Pick<Intake, "sha256" | "bytes">> {
   const hash = createHash("sha256");
@@ -86,10 +114,9 @@ async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promi
   return { sha256: hash.digest("hex"), bytes: total };
 }
 
-async function checkSpace(folder: string, minFreeBytes: number, bytes: Readable): Promise<void> {
+async function checkSpace(folder: string, minFreeBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= minFreeBytes) return;
-  bytes.destroy();
   throw new CallsiftError("output/no-space", `expected ${minFreeBytes} bytes free on the disk of recordings, got ${bavail * bsize}`);
 }
 
