@@ -82,8 +82,8 @@ export function keepErrors(bytes: Readable): void {
   bytes.on("error", () => undefined);
 }
 
-/** A megabyte comes in sixteen chunks; in one write it costs less of the processor. */
-const WRITTEN_AT_ONCE = 1024 * 1024;
+/** A megabyte comes in sixteen chunks; in two writes it costs less of the processor. One write would wait for the last chunk: a tenth fewer recordings a second. */
+const WRITTEN_AT_ONCE = 512 * 1024;
 
 async function write(file: FileHandle, bytes: Readable, maxBytes: number): Promise<Pick<Intake, "sha256" | "bytes">> {
   const hash = createHash("sha256");
