@@ -1,7 +1,7 @@
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RecordingFiles } from "./recording-files.ts";
-import { isMissing, removeStrays, takeIn } from "./recording-intake.ts";
+import { isMissing, removeStrays, takeIn, withFolder } from "./recording-intake.ts";
 import { checkedKey, gone, recordingKey } from "./recording-key.ts";
 
 /**
@@ -24,11 +24,10 @@ export function openDiskFiles(dataDir: string, { minFreeBytes = 0 }: { readonly 
       const key = recordingKey(tenant, intake.sha256);
       const path = pathOf(key);
       // Over what may be there: the same bytes, perhaps just about to be removed with another call.
-      await intake.moveTo(path).catch(async (error: unknown) => {
-        if (!isMissing(error)) throw error;
-        await makeFolder(dirname(path), root);
-        await intake.moveTo(path);
-      });
+      await withFolder(
+        () => intake.moveTo(path),
+        () => makeFolder(dirname(path), root),
+      );
       await syncFolder(dirname(path));
       return { key, sha256: intake.sha256, bytes: intake.bytes };
     },

@@ -34,7 +34,10 @@ export async function takeIn(folder: string, bytes: Readable, options: IntakeOpt
   const remove = () => rm(path, { force: true });
   let isMoved = false;
   try {
-    const file = await inFolder(folder, () => open(path, "wx", 0o600));
+    const file = await withFolder(
+      () => open(path, "wx", 0o600),
+      () => mkdir(folder, { recursive: true }),
+    );
     let taken: Pick<Intake, "sha256" | "bytes">;
     try {
       if (minFreeBytes > 0) await checkSpace(folder, minFreeBytes);
@@ -62,12 +65,12 @@ export async function takeIn(folder: string, bytes: Readable, options: IntakeOpt
 }
 
 /** Does what needs a folder; makes the folder only where it is missing, since that is asked for with every recording. */
-async function inFolder<Done>(folder: string, act: () => Promise<Done>): Promise<Done> {
+export async function withFolder<Done>(act: () => Promise<Done>, makeFolder: () => Promise<unknown>): Promise<Done> {
   try {
     return await act();
   } catch (error) {
     if (!isMissing(error)) throw error;
-    await mkdir(folder, { recursive: true });
+    await makeFolder();
     return await act();
   }
 }
