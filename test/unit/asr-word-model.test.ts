@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createWordScores } from "../../src/pipeline/asr/whisper/word-scores.ts";
-import { createWordModel, LONGEST_WORD, readWordList, WORDS_PATH, type WordModel } from "../../src/pipeline/asr/word-model.ts";
+import { createWordModel, LONGEST_WORD, readWordList, type WordModel } from "../../src/pipeline/asr/word-model.ts";
 
 const MODEL = createWordModel(readWordList());
 const LIST = "2.0 订\n3.0 订单 单\n5.0 但 定\n7.0 定单子\n";
@@ -25,7 +24,7 @@ function best(text: string, costs: ReadonlyMap<string, number>): number {
 }
 
 describe("the list of words", () => {
-  const lines = readFileSync(WORDS_PATH, "utf8").trimEnd().split("\n");
+  const lines = readWordList().trimEnd().split("\n");
   const words = lines.flatMap((line) => line.split(" ").slice(1));
 
   it("has costs that ascend, and each word once, of Chinese characters only", () => {

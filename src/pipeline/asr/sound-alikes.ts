@@ -1,5 +1,4 @@
 import { soundClasses, soundMask } from "../text/pinyin.ts";
-import { LONGEST_WORD } from "./word-model.ts";
 
 /** A character with several readings, or several of them, make many ways to read a word: further ones are hardly ever meant. */
 const MOST_READINGS = 16;
@@ -48,7 +47,6 @@ export function createSoundAlikes(list: string): SoundAlikes {
   }
   return {
     of(text) {
-      if (text === "" || text.length > LONGEST_WORD) return [];
       const words = readings(text).flatMap((sound) => bySound.get(sound)?.split(" ") ?? []);
       return [...new Set(words)];
     },

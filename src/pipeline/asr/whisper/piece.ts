@@ -11,7 +11,7 @@ import { findPauses, withoutPauses } from "./pauses.ts";
 import { endOfFirstCopy } from "./repeats.ts";
 import { reword } from "./reword.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
-import { type Baseline, weighAgainst } from "./weigh.ts";
+import { type Baseline, sumOf, weighAgainst } from "./weigh.ts";
 import { createWordScores, WORDLESS } from "./word-scores.ts";
 import { type TimedToken, writeOut } from "./written.ts";
 
@@ -254,8 +254,4 @@ function joined(first: Heard, rest: Heard, restFromMs: number): Heard {
 
 function lettersOf(text: string): string {
   return text.replace(/[^\p{L}\p{N}]/gu, "");
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

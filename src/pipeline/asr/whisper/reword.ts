@@ -4,7 +4,7 @@ import { LONGEST_WORD, type Worded, type WordModel } from "../word-model.ts";
 import { type Decoded, rowsOf } from "./decode.ts";
 import type { Networks } from "./sessions.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { weighAgainst } from "./weigh.ts";
+import { partsShared, sumOf, weighAgainst } from "./weigh.ts";
 
 /** One word of a text that another takes the place of: places are of characters. */
 export interface Exchange {
@@ -68,8 +68,9 @@ function* exchangesIn(
   for (let from = 0; from < characters.length; from++) {
     for (let to = from + 1; to <= Math.min(characters.length, from + LONGEST_WORD); to++) {
       if (!anyOf(from, to, isDoubted)) continue;
-      for (const word of alikes.of(characters.slice(from, to).join(""))) {
-        const changed = differenceOf(characters.slice(from, to), word);
+      const written = characters.slice(from, to);
+      for (const word of alikes.of(written.join(""))) {
+        const changed = differenceOf(written, word);
         if (changed === null || !anyOf(from + changed.from, from + changed.to, isDoubted)) continue;
         let text = before[from] as Worded;
         for (const character of [...word, ...characters.slice(to)]) text = model.next(text, character);
@@ -125,8 +126,10 @@ export async function reword(decoded: Decoded, options: RewordOptions): Promise<
   const heard = sumOf(decoded.logProbabilities) + decoded.endLogProbability;
   const promising = exchangesOf(text, (place) => (probabilities[place] as number) < SURE, options)
     .slice(0, MOST.lookedAt)
-    .map((one) => ({ one, tokens: tokenizer.encode(exchange(text, [one])) }))
-    .map(({ one, tokens }) => ({ one, tokens, most: mostOf(decoded, tokens) + WEIGHT * one.gain }))
+    .map((one) => {
+      const tokens = tokenizer.encode(exchange(text, [one]));
+      return { one, tokens, most: mostOf(decoded, tokens) + WEIGHT * one.gain };
+    })
     .filter(({ most }) => most > 0)
     .sort((a, b) => b.most - a.most)
     .slice(0, Math.ceil(decoded.tokens.length / MOST.tokensOfOneWeighed));
@@ -152,8 +155,7 @@ async function readAgain(
   tokens: readonly number[],
   { opening, ban, positions, end }: Pick<RewordOptions, "opening" | "ban" | "positions"> & { readonly end: number },
 ): Promise<Decoded> {
-  let same = 0;
-  while (same < Math.min(tokens.length, decoded.tokens.length) - 1 && tokens[same] === decoded.tokens[same]) same++;
+  const { before: same } = partsShared(tokens, decoded.tokens);
   const before = [...opening, ...tokens.slice(0, same)];
   const reading = decoded.reading.fork(before.length - 1, opening.length + tokens.length);
   const led = [before.at(-1) as number, ...tokens.slice(same)];
@@ -212,17 +214,9 @@ function beliefsOf(tokens: readonly number[], heard: Decoded, { bytes }: Tokeniz
  * By how much a text can be likelier than the one that was decoded, hardly ever more: where they part it has what was offered there, and from there on, until a little after
  * they meet again, every token is certain.
  */
-function mostOf({ tokens, logProbabilities, offered, endLogProbability }: Decoded, text: readonly number[]): number {
-  const worth = [...logProbabilities, endLogProbability ?? 0];
-  let parted = 0;
-  while (parted < tokens.length && text[parted] === tokens[parted]) parted++;
-  let met = 0;
-  while (met < Math.min(tokens.length, text.length) - parted && tokens.at(-1 - met) === text.at(-1 - met)) met++;
-  const others = offered[parted] ?? [];
-  const other = others.find(({ token }) => token === text[parted]) ?? others.at(-1);
-  return (other?.logProbability ?? 0) - sumOf(worth.slice(parted, tokens.length - met));
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
+function mostOf({ tokens, logProbabilities, offered }: Decoded, text: readonly number[]): number {
+  const { before, after } = partsShared(tokens, text);
+  const others = offered[before] ?? [];
+  const other = others.find(({ token }) => token === text[before]) ?? others.at(-1);
+  return (other?.logProbability ?? 0) - sumOf(logProbabilities.slice(before, tokens.length - after));
 }

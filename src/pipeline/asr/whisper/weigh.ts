@@ -28,12 +28,8 @@ export async function weighAgainst(
   const whole = [...text, end];
   const known = endLogProbability === null ? [...tokens] : [...tokens, end];
   const worth = endLogProbability === null ? [...logProbabilities] : [...logProbabilities, endLogProbability];
-  let before = 0;
-  while (before < whole.length && before < known.length && whole[before] === known[before]) before++;
+  const { before, after } = partsShared(whole, known);
   if (before === whole.length && before === known.length) return sumOf(worth);
-  let after = 0;
-  const most = Math.min(whole.length, known.length) - before;
-  while (after < most && whole[whole.length - 1 - after] === known[known.length - 1 - after]) after++;
   const skipped = Math.max(0, after - further);
   // What the last token before leads to must be asked again.
   const from = Math.max(0, Math.min(before, tokens.length - 1));
@@ -45,6 +41,16 @@ export async function weighAgainst(
   return sumOf(worth.slice(0, from)) + sumOf(targetLogProbabilities) + sumOf(worth.slice(known.length - skipped));
 }
 
-function sumOf(values: readonly number[]): number {
+/** How many tokens two texts begin with alike, and how many of the others they end with alike. */
+export function partsShared(a: readonly number[], b: readonly number[]): { readonly before: number; readonly after: number } {
+  const shorter = Math.min(a.length, b.length);
+  let before = 0;
+  while (before < shorter && a[before] === b[before]) before++;
+  let after = 0;
+  while (after < shorter - before && a[a.length - 1 - after] === b[b.length - 1 - after]) after++;
+  return { before, after };
+}
+
+export function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
