@@ -80,7 +80,8 @@ describe("a model of words", () => {
 
 describe("words of tokens", () => {
   const utf8 = (text: string) => new TextEncoder().encode(text);
-  const bytes = [utf8("订"), utf8("單").subarray(0, 1), utf8("單").subarray(1), utf8("订单"), Uint8Array.of(0xff)];
+  const written = [utf8("订"), utf8("單").subarray(0, 1), utf8("單").subarray(1), utf8("订单"), Uint8Array.of(0xff)];
+  const bytes = (token: number) => written[token] ?? new Uint8Array();
   const END = 9;
   const scores = createWordScores(createWordModel(LIST), { bytes, end: END });
   const of = (tokens: readonly number[]) => tokens.reduce(scores.next, scores.start);

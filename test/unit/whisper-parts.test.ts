@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { flagsHaveDotProducts } from "../../src/pipeline/asr/onnx/cpu.ts";
-import { alignTokens } from "../../src/pipeline/asr/whisper/align.ts";
+import { alignTokens, medianFilter } from "../../src/pipeline/asr/whisper/align.ts";
 import { startOfUnwritten } from "../../src/pipeline/asr/whisper/cut-short.ts";
 import { findPauses, withoutPauses } from "../../src/pipeline/asr/whisper/pauses.ts";
 import { endOfFirstCopy } from "../../src/pipeline/asr/whisper/repeats.ts";
@@ -90,6 +90,21 @@ describe("what tokens write", () => {
 });
 
 describe("alignment", () => {
+  it("smooths by the median of seven values, the first and last mirrored", () => {
+    const values = fc.array(fc.integer({ min: -9, max: 9 }), { maxLength: 30 });
+    fc.assert(
+      fc.property(values, (line) => {
+        const at = (place: number): number => {
+          const inside = Math.abs(place) < line.length ? Math.abs(place) : Math.max(0, 2 * (line.length - 1) - Math.abs(place));
+          return line[inside] as number;
+        };
+        const smooth = new Float64Array(line.length);
+        medianFilter(Float64Array.from(line), smooth);
+        expect([...smooth]).toEqual(line.map((_, place) => [-3, -2, -1, 0, 1, 2, 3].map((by) => at(place + by)).sort((a, b) => a - b)[3]));
+      }),
+    );
+  });
+
   /** Two heads, each of which looks at a token's place, one more sharply than the other. */
   function looking(places: readonly number[], stride: number): Float32Array[] {
     return places.map((place) => {

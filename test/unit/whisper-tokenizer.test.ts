@@ -17,7 +17,7 @@ describe.skipIf(folder === null)("Whisper's tokens (needs the tokenizer of whisp
   });
 
   it.each(CASES)("are %j again, byte for byte", (text, ids) => {
-    const bytes = ids.flatMap((id) => [...(tokenizer?.bytes[id] ?? [])]);
+    const bytes = ids.flatMap((id) => [...(tokenizer?.bytes(id) ?? [])]);
     expect(new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes))).toBe(text);
   });
 

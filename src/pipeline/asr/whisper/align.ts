@@ -51,21 +51,25 @@ function normaliseColumns(values: Float64Array, rows: number, columns: number): 
   }
 }
 
-/** Median of 7 around each value, mirrored at both ends. */
-function medianFilter(values: Float64Array, target: Float64Array): void {
+/** Median of 7 around each value, mirrored at both ends. @param target as many values */
+export function medianFilter(values: Float64Array, target: Float64Array): void {
   const half = (MEDIAN - 1) / 2;
-  const window = new Float64Array(MEDIAN);
-  for (let at = 0; at < values.length; at++) {
-    for (let i = 0; i < MEDIAN; i++) {
-      let from = Math.abs(at - half + i);
-      if (from >= values.length) from = Math.max(0, 2 * (values.length - 1) - from);
-      // Sorted as they come in: so few are quickest so.
-      const value = values[from] as number;
-      let j = i;
-      for (; j > 0 && (window[j - 1] as number) > value; j--) window[j] = window[j - 1] as number;
-      window[j] = value;
-    }
+  const last = values.length - 1;
+  const valueAt = (at: number): number => {
+    const mirrored = Math.abs(at);
+    return values[mirrored > last ? Math.max(0, 2 * last - mirrored) : mirrored] as number;
+  };
+  // Sorted all along: one value leaves it and one comes in.
+  const window = Float64Array.from({ length: MEDIAN }, (_, i) => valueAt(i - half)).sort();
+  for (let at = 0; at <= last; at++) {
     target[at] = window[half] as number;
+    const gone = valueAt(at - half);
+    const come = valueAt(at + half + 1);
+    let place = 0;
+    while (place < MEDIAN - 1 && window[place] !== gone) place++;
+    for (; place > 0 && (window[place - 1] as number) > come; place--) window[place] = window[place - 1] as number;
+    for (; place < MEDIAN - 1 && (window[place + 1] as number) < come; place++) window[place] = window[place + 1] as number;
+    window[place] = come;
   }
 }
 

@@ -10,8 +10,6 @@ export interface Decoded {
   readonly tokens: readonly number[];
   /** Natural logarithms, one a token. */
   readonly logProbabilities: readonly number[];
-  /** How far each token is to be believed: the same, unless it took the place of what was heard. */
-  readonly beliefs: readonly number[];
   /** What might have come in place of each token, and of the end: likeliest first. */
   readonly offered: readonly (readonly Candidate[])[];
   /** Of the end after the last; null where the length limit came first. */
@@ -88,8 +86,7 @@ export async function decode(networks: Networks, sound: EncodedSound, options: D
     const isFull = best !== undefined && best.tokens.length >= most;
     if (found && (ended >= beams || !best || isFull)) return { ...withoutEnd(found.text), noSpeech, reading: found.reading };
     if (!best) throw new CallsiftError("internal/bug", "the decoder had no token to go on with");
-    if (isFull)
-      return { ...best, beliefs: best.logProbabilities, endLogProbability: null, noSpeech, reading: side?.reading(best.parent) ?? reading };
+    if (isFull) return { ...best, endLogProbability: null, noSpeech, reading: side?.reading(best.parent) ?? reading };
     if (isStopped()) return null;
     const tokens = next.map((text) => text.tokens.at(-1) as number);
     const parents = next.map(({ parent }) => parent);
@@ -121,12 +118,10 @@ function ranked(
     .sort((a, b) => b.sum - a.sum);
 }
 
-function withoutEnd(text: Text): Pick<Decoded, "tokens" | "logProbabilities" | "beliefs" | "offered" | "endLogProbability" | "attention"> {
-  const logProbabilities = text.logProbabilities.slice(0, -1);
+function withoutEnd(text: Text): Pick<Decoded, "tokens" | "logProbabilities" | "offered" | "endLogProbability" | "attention"> {
   return {
     tokens: text.tokens.slice(0, -1),
-    logProbabilities,
-    beliefs: logProbabilities,
+    logProbabilities: text.logProbabilities.slice(0, -1),
     endLogProbability: text.logProbabilities.at(-1) as number,
     offered: text.offered,
     attention: text.attention,

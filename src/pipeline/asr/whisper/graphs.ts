@@ -57,7 +57,8 @@ function createLayers({ variables }: GraphSource, { packing, arithmetic: usual }
     const { outputs, inputs, block, levels, scales } = packing.add(name, arithmetic);
     const packed = (kind: string, type: DataType, shape: readonly number[], stretch: Stretch) =>
       graph.external(`${name}.${kind}`, type, shape, { file: PACKED, ...stretch });
-    const plus = (sum: string) => (bias ? op("Add", [sum, bias]) : sum);
+    // Not a vector, or onnxruntime would make one of the sum and a GELU behind it, several times as slow as the two.
+    const plus = (sum: string) => (bias ? op("Add", [sum, op("Unsqueeze", [bias, graph.integers([0])])]) : sum);
     if (arithmetic === "float32") return plus(op("MatMul", [x, packed("weights", "float32", [inputs, outputs], levels)]));
     if (arithmetic === "blocks") {
       const bytes = packed("levels", "uint8", [outputs, inputs / block, block], levels);
@@ -94,17 +95,7 @@ function createLayers({ variables }: GraphSource, { packing, arithmetic: usual }
     return add(x, linear(inner, `${prefix}/ffn/linear_1`));
   }
 
-  /** [batch, positions, width] to [batch, heads, positions, 64]. */
-  function split(x: string, heads: number): string {
-    return op("Transpose", [op("Reshape", [x, graph.integers([0, 0, heads, HEAD])])], { attributes: { perm: [0, 2, 1, 3] } });
-  }
-
-  /** The other way round. */
-  function join(x: string, heads: number): string {
-    return op("Reshape", [op("Transpose", [x], { attributes: { perm: [0, 2, 1, 3] } }), graph.integers([0, 0, heads * HEAD])]);
-  }
-
-  return { graph, value, product, linear, norm, gelu, add, feedForward, split, join };
+  return { graph, value, product, linear, norm, gelu, add, feedForward };
 }
 
 /**
@@ -162,8 +153,14 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
     ] as const) {
       const scaled = name === "cross_k" ? op("Mul", [half, graph.float(HEAD ** -0.5)]) : half;
       const apart = op("Reshape", [scaled, graph.integers([0, 0, heads, HEAD])]);
-      const shape = name === "cross_k" ? [1, heads, HEAD, "t"] : [1, heads, "t", HEAD];
-      graph.output(`${name}_${layer}`, op("Transpose", [apart], { attributes: { perm } }), "float32", shape);
+      const shape = name === "cross_k" ? [heads, 1, HEAD, "t"] : [heads, 1, "t", HEAD];
+      const byHead = op("Transpose", [apart], { attributes: { perm } });
+      graph.output(
+        `${name}_${layer}`,
+        op("Reshape", [byHead, graph.integers(name === "cross_k" ? [heads, 1, HEAD, -1] : [heads, 1, -1, HEAD])]),
+        "float32",
+        shape,
+      );
     }
   }
   return graph.encode("encoder");
@@ -179,7 +176,7 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
  */
 export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const { sizes, alignmentHeads } = source;
-  const { graph, product, linear, norm, add, feedForward, split, join } = createLayers(source, layout);
+  const { graph, product, linear, norm, add, feedForward } = createLayers(source, layout);
   const { op } = graph;
   const { width, heads, vocabulary } = sizes;
 
@@ -228,16 +225,26 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
     const read = op("Transpose", [op("MatMul", [weighed, values])], { attributes: { perm: [2, 0, 1, 3] } });
     x = add(x, linear(op("Reshape", [read, graph.integers([1, -1, width])]), `${prefix}/self_attention/linear_1`));
 
-    const asking = split(linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), heads);
-    const crossK = graph.input(`cross_k_${layer}`, "float32", [1, heads, HEAD, "t"]);
-    const crossV = graph.input(`cross_v_${layer}`, "float32", [1, heads, "t", HEAD]);
+    // Each text asks by itself, one head's after another: a product of one row reads keys as they lie, one of two copies them first.
+    const asking = op(
+      "Transpose",
+      [op("Reshape", [linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), byHead])],
+      {
+        attributes: { perm: [2, 1, 0, 3] },
+      },
+    );
+    const crossK = graph.input(`cross_k_${layer}`, "float32", [heads, 1, HEAD, "t"]);
+    const crossV = graph.input(`cross_v_${layer}`, "float32", [heads, 1, "t", HEAD]);
     const weights = op("Softmax", [op("MatMul", [asking, crossK])], { attributes: { axis: -1 } });
     const mine = alignmentHeads.filter(([of]) => of === layer).map(([, head]) => head);
-    if (mine.length > 0) attention.push(op("Gather", [weights, graph.integers(mine)], { attributes: { axis: 1 } }));
-    x = add(x, linear(join(op("MatMul", [weights, crossV]), heads), `${prefix}/attention/linear_2`));
+    if (mine.length > 0) attention.push(op("Gather", [weights, graph.integers(mine)], { attributes: { axis: 0 } }));
+    const heard = op("Transpose", [op("MatMul", [weights, crossV])], { attributes: { perm: [2, 1, 0, 3] } });
+    x = add(x, linear(op("Reshape", [heard, graph.integers([1, -1, width])]), `${prefix}/attention/linear_2`));
     x = feedForward(x, prefix);
   }
-  graph.output("attention", op("Concat", attention, { attributes: { axis: 1 } }), "float32", [1, alignmentHeads.length, "n", "t"]);
+  const looked = op("Transpose", [op("Concat", attention, { attributes: { axis: 0 } })], { attributes: { perm: [0, 2, 1, 3] } });
+  const byToken = op("Concat", [graph.integers([alignmentHeads.length, -1]), part(op("Shape", [looked]), 3)], { attributes: { axis: 0 } });
+  graph.output("attention", op("Reshape", [looked, byToken]), "float32", [alignmentHeads.length, "n", "t"]);
 
   const wanted = op("Squeeze", [op("Gather", [x, asked], { attributes: { axis: 1 } }), graph.integers([0])]);
   const logits = product(norm(wanted, "decoder/layer_norm"), "decoder/embeddings/weight");

@@ -54,13 +54,15 @@ export interface Ear {
 interface Take {
   readonly encoded: EncodedSound;
   readonly decoded: Decoded;
+  /** What each token writes. */
+  readonly bytes: readonly Uint8Array[];
 }
 
 /** All of a stretch, its guards applied. */
 interface Heard extends Take {
   readonly tokens: readonly TimedToken[];
   /** Of the tokens, and of the end where it came. */
-  readonly beliefs: readonly number[];
+  readonly logProbabilities: readonly number[];
   readonly capped: boolean;
   readonly looped: boolean;
 }
@@ -110,7 +112,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     return networks.encode(sound, Math.min(2 * sizes.soundPositions, 2 * Math.ceil((lengthOf(sound) + zerosMs) / 20)));
   }
 
-  async function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Decoded | null> {
+  async function decode(encoded: EncodedSound, sound: Float32Array, language: Language, isStopped: () => boolean): Promise<Take | null> {
     const opening = openingOf(language);
     const decoded = await decodeText(networks, encoded, {
       beams,
@@ -121,31 +123,33 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       bans,
       isStopped,
     });
-    if (!decoded || language !== "zh") return decoded;
-    return reword(decoded, { ...chinese(), opening, tokenizer, ban: bans.further, positions: encoded.positions, isStopped });
+    if (!decoded) return null;
+    const bytes =
+      language === "zh"
+        ? await reword(decoded, { ...chinese(), opening, tokenizer, ban: bans.further, isStopped })
+        : decoded.tokens.map(tokenizer.bytes);
+    return bytes && { encoded, decoded, bytes };
   }
 
   /** Decodes a stretch; where the text ran into its limit, again with longer zeros. */
   async function take(sound: Float32Array, encoded: EncodedSound, language: Language, isStopped: () => boolean): Promise<Take | null> {
-    const decoded = await decode(encoded, sound, language, isStopped);
-    if (!decoded || decoded.endLogProbability !== null || isStopped()) return decoded && { encoded, decoded };
+    const first = await decode(encoded, sound, language, isStopped);
+    if (!first || first.decoded.endLogProbability !== null || isStopped()) return first;
     const longer = await encode(sound, zerosOf(sound) + MORE_ZEROS_MS);
-    if (isStopped()) return null;
-    const again = await decode(longer, sound, language, isStopped);
-    return again && { encoded: longer, decoded: again };
+    return isStopped() ? null : decode(longer, sound, language, isStopped);
   }
 
-  function timed({ decoded, encoded }: Take, sound: Float32Array, pauses: readonly Span[]): TimedToken[] {
+  function timed({ decoded, encoded, bytes }: Take, sound: Float32Array, pauses: readonly Span[]): TimedToken[] {
     const lengthMs = Math.round(lengthOf(sound));
     const starts = alignTokens(decoded.attention, { stride: encoded.positions, positions: positionsOf(sound, encoded) });
-    return decoded.tokens.map((token, i) => {
+    return bytes.map((written, i) => {
       const end = i + 1 < starts.length ? (starts[i + 1] as number) * POSITION_MS : lengthMs;
       const [startMs, endMs] = withoutPauses([(starts[i] as number) * POSITION_MS, end], pauses);
       return {
-        bytes: tokenizer.bytes[token] ?? new Uint8Array(),
+        bytes: written,
         startMs: Math.min(startMs, lengthMs),
         endMs: Math.min(endMs, lengthMs),
-        logProbability: decoded.beliefs[i] as number,
+        logProbability: decoded.logProbabilities[i] as number,
       };
     });
   }
@@ -166,7 +170,10 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     const heard: Heard = {
       ...taken,
       tokens: all.slice(0, copyEnd ?? all.length),
-      beliefs: [...decoded.beliefs.slice(0, copyEnd ?? all.length), ...(capped ? [] : [decoded.endLogProbability as number])],
+      logProbabilities: [
+        ...decoded.logProbabilities.slice(0, copyEnd ?? all.length),
+        ...(capped ? [] : [decoded.endLogProbability as number]),
+      ],
       capped,
       looped: copyEnd !== null,
     };
@@ -192,11 +199,11 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       const language = asked === "auto" ? (languages && languages.en > languages.zh ? "en" : "zh") : asked;
       const result = await hearStretch(sound, encoded, { language, isStopped, rests: MOST_RESTS });
       if (!result) return null;
-      const { tokens, beliefs, decoded, capped, looped } = result;
+      const { tokens, logProbabilities, decoded, capped, looped } = result;
       const written = writeOut(tokens, { simplified: language === "zh" });
       const heard: HeardWords = {
         ...written,
-        confidence: tokens.length === 0 ? null : Math.exp(sumOf(beliefs) / beliefs.length),
+        confidence: tokens.length === 0 ? null : Math.exp(sumOf(logProbabilities) / logProbabilities.length),
         noSpeech: decoded.noSpeech,
         capped,
         looped,
@@ -246,7 +253,7 @@ function joined(first: Heard, rest: Heard, restFromMs: number): Heard {
   return {
     ...first,
     tokens: [...first.tokens, ...later],
-    beliefs: [...first.beliefs, ...rest.beliefs],
+    logProbabilities: [...first.logProbabilities, ...rest.logProbabilities],
     capped: rest.capped,
     looped: rest.looped,
   };

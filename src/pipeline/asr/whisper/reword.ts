@@ -1,7 +1,7 @@
 import { simplify } from "../../text/normalise.ts";
 import type { SoundAlikes } from "../sound-alikes.ts";
 import { LONGEST_WORD, type Worded, type WordModel } from "../word-model.ts";
-import { type Decoded, rowsOf } from "./decode.ts";
+import type { Decoded } from "./decode.ts";
 import type { Networks } from "./sessions.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { partsShared, sumOf, weighAgainst } from "./weigh.ts";
@@ -35,7 +35,6 @@ const WEIGHT = 0.5;
 const FURTHER = 1;
 /** Stands where bytes are no character. */
 const NO_CHARACTER = "\ufffd";
-const NOTHING = new Uint8Array();
 const HAN = /\p{Script=Han}/u;
 
 /**
@@ -109,21 +108,21 @@ export interface RewordOptions extends Vocabulary {
   readonly opening: readonly number[];
   readonly tokenizer: Tokenizer;
   readonly ban: ReturnType<Networks["ban"]>;
-  /** Positions of the sound. */
-  readonly positions: number;
   readonly isStopped: () => boolean;
 }
 
 /**
- * A decoded text with words exchanged for more common ones that sound alike, where the recogniser itself holds them for nearly as likely: beam search never comes to most of
- * them, since a mistake's first character is likelier than that of the word. null where it was stopped.
+ * What each token of a decoded text writes, with words exchanged for more common ones that sound alike, where the recogniser itself holds them for nearly as likely: beam
+ * search never comes to most of them, since a mistake's first character is likelier than that of the word. Characters that are exchanged have as many bytes, so they stand in
+ * the tokens that were heard, at their times, and are believed as far. null where it was stopped.
  */
-export async function reword(decoded: Decoded, options: RewordOptions): Promise<Decoded | null> {
-  const { opening, tokenizer, ban, positions, isStopped } = options;
-  const { text, probabilities } = spelt(decoded, tokenizer);
+export async function reword(decoded: Decoded, options: RewordOptions): Promise<readonly Uint8Array[] | null> {
+  const { opening, tokenizer, ban, isStopped } = options;
+  const heard = decoded.tokens.map(tokenizer.bytes);
+  const { text, probabilities } = spelt(heard, decoded.logProbabilities);
   const end = tokenizer.special.endOfText;
-  if (decoded.endLogProbability === null || text.includes(NO_CHARACTER)) return decoded;
-  const heard = sumOf(decoded.logProbabilities) + decoded.endLogProbability;
+  if (decoded.endLogProbability === null || text.includes(NO_CHARACTER)) return heard;
+  const likely = sumOf(decoded.logProbabilities) + decoded.endLogProbability;
   const promising = exchangesOf(text, (place) => (probabilities[place] as number) < SURE, options)
     .slice(0, MOST.lookedAt)
     .map((one) => {
@@ -136,48 +135,28 @@ export async function reword(decoded: Decoded, options: RewordOptions): Promise<
   const better: { readonly one: Exchange; readonly worth: number }[] = [];
   for (const { one, tokens } of promising) {
     if (isStopped()) return null;
-    const worth = (await weighAgainst({ ...decoded, opening }, tokens, { ban, end, further: FURTHER })) - heard + WEIGHT * one.gain;
+    const worth = (await weighAgainst({ ...decoded, opening }, tokens, { ban, end, further: FURTHER })) - likely + WEIGHT * one.gain;
     if (worth > 0) better.push({ one, worth });
   }
-  if (better.length === 0) return decoded;
   better.sort((a, b) => b.worth - a.worth);
-  const reworded = exchange(
-    text,
-    better.map(({ one }) => one),
+  const exchanged = Buffer.from(
+    exchange(
+      text,
+      better.map(({ one }) => one),
+    ),
   );
-  const tokens = tokenizer.encode(reworded);
-  return { ...(await readAgain(decoded, tokens, { opening, ban, positions, end })), beliefs: beliefsOf(tokens, decoded, tokenizer) };
-}
-
-/** Another text of the same sound: read from where it is another on. */
-async function readAgain(
-  decoded: Decoded,
-  tokens: readonly number[],
-  { opening, ban, positions, end }: Pick<RewordOptions, "opening" | "ban" | "positions"> & { readonly end: number },
-): Promise<Decoded> {
-  const { before: same } = partsShared(tokens, decoded.tokens);
-  const before = [...opening, ...tokens.slice(0, same)];
-  const reading = decoded.reading.fork(before.length - 1, opening.length + tokens.length);
-  const led = [before.at(-1) as number, ...tokens.slice(same)];
-  const rows = led.map((_, i) => i);
-  const { targetLogProbabilities, attention } = await reading.read(led, { rows, targets: [...tokens.slice(same), end], ban });
-  const logProbabilities = [...decoded.logProbabilities.slice(0, same), ...targetLogProbabilities];
-  return {
-    ...decoded,
-    tokens,
-    logProbabilities: logProbabilities.slice(0, -1),
-    endLogProbability: logProbabilities.at(-1) as number,
-    attention: [...decoded.attention.slice(0, same), ...rowsOf(attention, led.length, positions)],
-    reading,
-  };
+  let at = 0;
+  return heard.map(({ length }) => {
+    at += length;
+    return exchanged.subarray(at - length, at);
+  });
 }
 
 /** What tokens write, and how likely each character is: the least likely token that it has a byte of. */
 function spelt(
-  { tokens, logProbabilities }: Decoded,
-  { bytes }: Tokenizer,
+  parts: readonly Uint8Array[],
+  logProbabilities: readonly number[],
 ): { readonly text: string; readonly probabilities: readonly number[] } {
-  const parts = tokens.map((token) => bytes[token] ?? NOTHING);
   const ofByte = parts.flatMap((part, i) => Array.from(part, () => Math.exp(logProbabilities[i] as number)));
   const text = Buffer.concat(parts).toString("utf8");
   const probabilities: number[] = [];
@@ -188,26 +167,6 @@ function spelt(
     at = end;
   }
   return { text, probabilities };
-}
-
-/**
- * How far tokens are to be believed that took the place of others: as far as what was heard in their place, since all in all they are the likelier. Characters that were
- * exchanged have as many bytes, so each byte takes its share along.
- */
-function beliefsOf(tokens: readonly number[], heard: Decoded, { bytes }: Tokenizer): number[] {
-  const shares = heard.tokens.flatMap((token, i) => {
-    const length = bytes[token]?.length ?? 0;
-    return Array.from({ length }, () => (heard.beliefs[i] as number) / length);
-  });
-  // Other tokens may be fewer: their mean stays.
-  const scale = tokens.length / heard.tokens.length;
-  let at = 0;
-  return tokens.map((token) => {
-    const end = at + (bytes[token]?.length ?? 0);
-    const belief = scale * sumOf(shares.slice(at, end));
-    at = end;
-    return belief;
-  });
 }
 
 /**

@@ -16,8 +16,8 @@ export interface SpecialTokens {
 /** Whisper's tokens. */
 export interface Tokenizer {
   readonly special: SpecialTokens;
-  /** Bytes of each token of text, by id; undefined for special ones. */
-  readonly bytes: readonly (Uint8Array | undefined)[];
+  /** What a token of text writes; nothing for special ones. */
+  bytes(token: number): Uint8Array;
   /** Ids of a text, by byte-pair encoding. */
   encode(text: string): number[];
 }
@@ -66,11 +66,9 @@ export function readTokenizer(json: string, name: string): Tokenizer {
   const special = specialTokens(file.added_tokens, foreign);
   const characters = standIns();
   const byteOf = new Map(characters.map((character, byte) => [character, byte]));
-  const bytes: (Uint8Array | undefined)[] = [];
-  for (const [token, id] of ids) {
-    const values = [...token].map((character) => byteOf.get(character));
-    if (id < special.endOfText && values.every((value) => value !== undefined)) bytes[id] = Uint8Array.from(values as number[]);
-  }
+  // Kept as they stand: 50,000 arrays of bytes would keep the garbage collector busy.
+  const written: (string | undefined)[] = [];
+  for (const [token, id] of ids) if (id < special.endOfText && [...token].every((character) => byteOf.has(character))) written[id] = token;
 
   let ranks: Map<string, number> | undefined;
   const known = new Map<string, readonly number[]>();
@@ -93,7 +91,11 @@ export function readTokenizer(json: string, name: string): Tokenizer {
     if (known.size < 10_000) known.set(piece, encoded);
     return encoded;
   }
-  return { special, bytes, encode: (text) => (text.match(PIECES) ?? []).flatMap(encodePiece) };
+  return {
+    special,
+    bytes: (token) => Uint8Array.from(written[token] ?? "", (character) => byteOf.get(character) as number),
+    encode: (text) => (text.match(PIECES) ?? []).flatMap(encodePiece),
+  };
 }
 
 function parse(json: string, name: string): TokenizerFile {

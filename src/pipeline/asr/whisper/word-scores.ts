@@ -34,19 +34,19 @@ const NOTHING = new Uint8Array();
  * Scores Chinese text by its words, as shallow fusion of a recogniser with a language model does (Gülçehre et al. 2015, "On Using Monolingual Corpora in Neural Machine
  * Translation"): of texts that sound alike, the one of common words is likelier.
  *
- * @param bytes of each token; none for those that are no text
+ * @param bytes what a token writes
  * @param end the token after which nothing follows
  */
 export function createWordScores(
   model: WordModel,
-  { bytes, end }: { readonly bytes: readonly (Uint8Array | undefined)[]; readonly end: number },
+  { bytes, end }: { readonly bytes: (token: number) => Uint8Array; readonly end: number },
 ): WordScores<ScoredText> {
   const decoder = new TextDecoder();
   return {
     start: { score: 0, words: model.start, rest: NOTHING },
     next(before, token) {
       if (token === end) return { ...before, score: WEIGHT * before.words.score };
-      const all = Buffer.concat([before.rest, bytes[token] ?? NOTHING]);
+      const all = Buffer.concat([before.rest, bytes(token)]);
       const whole = wholeOf(all);
       let { words } = before;
       for (const character of simplify(decoder.decode(all.subarray(0, whole)))) words = model.next(words, character);
