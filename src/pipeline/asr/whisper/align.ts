@@ -37,18 +37,20 @@ export function alignTokens(
 
 /** Each column to mean 0 and standard deviation 1. */
 function normaliseColumns(values: Float64Array, rows: number, columns: number): void {
-  for (let column = 0; column < columns; column++) {
-    let sum = 0;
-    let squares = 0;
-    for (let at = column; at < values.length; at += columns) {
-      const value = values[at] as number;
-      sum += value;
-      squares += value * value;
+  const means = new Float64Array(columns);
+  const scales = new Float64Array(columns);
+  // Row by row, as they lie in memory.
+  for (let start = 0; start < values.length; start += columns)
+    for (let column = 0; column < columns; column++) {
+      const value = values[start + column] as number;
+      means[column] = (means[column] as number) + value / rows;
+      scales[column] = (scales[column] as number) + (value * value) / rows;
     }
-    const mean = sum / rows;
-    const deviation = Math.sqrt(Math.max(0, squares / rows - mean * mean)) || 1;
-    for (let at = column; at < values.length; at += columns) values[at] = ((values[at] as number) - mean) / deviation;
-  }
+  for (let column = 0; column < columns; column++)
+    scales[column] = 1 / (Math.sqrt(Math.max(0, (scales[column] as number) - (means[column] as number) ** 2)) || 1);
+  for (let start = 0; start < values.length; start += columns)
+    for (let column = 0; column < columns; column++)
+      values[start + column] = ((values[start + column] as number) - (means[column] as number)) * (scales[column] as number);
 }
 
 /** Median of 7 around each value, mirrored at both ends. @param target as many values */
