@@ -17,7 +17,7 @@ export interface WhisperOptions extends RecogniserOptions {
 }
 
 /** Raised by hand whenever the decoding would give other text for the same sound. */
-const VERSION = 4;
+const VERSION = 5;
 /** Whisper hears 30 s at once, the second of zeros after the piece among them. */
 const MAX_PIECE_MS = 28_000;
 const PROMPT = "以下是普通话的句子。";
