@@ -83,6 +83,7 @@ async function run(
         heard.text,
         candidatesIn(heard, asked, () => [], wide),
         heard.weigh,
+        () => Number.NEGATIVE_INFINITY,
       )) {
         const { phrase, distance, sureness, syllables, wording, written } = candidate;
         const truth = reference.find(phrase.phrase).some(({ by }) => by === "exact");
@@ -118,9 +119,9 @@ function cpuMs(): number {
 function countWeighs() {
   let texts = 0;
   return {
-    around: (weigh: NonNullable<HeardPiece["weigh"]>) => (asked: readonly string[]) => {
+    around: (weigh: NonNullable<HeardPiece["weigh"]>) => (asked: readonly string[], least?: readonly number[]) => {
       texts += asked.length;
-      return weigh(asked);
+      return weigh(asked, least);
     },
     take() {
       const taken = texts;

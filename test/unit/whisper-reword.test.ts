@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createSoundAlikes } from "../../src/pipeline/asr/sound-alikes.ts";
 import type { Decoded } from "../../src/pipeline/asr/whisper/decode.ts";
 import type { Reading } from "../../src/pipeline/asr/whisper/reading.ts";
-import { exchange, exchangesOf, reword } from "../../src/pipeline/asr/whisper/reword.ts";
+import { asHeard, exchange, exchangesOf, reword } from "../../src/pipeline/asr/whisper/reword.ts";
 import type { Networks } from "../../src/pipeline/asr/whisper/sessions.ts";
 import type { Tokenizer } from "../../src/pipeline/asr/whisper/tokenizer.ts";
 import { createWordModel } from "../../src/pipeline/asr/word-model.ts";
@@ -112,6 +112,18 @@ describe("a text is reworded", () => {
 });
 
 describe("exchanges", () => {
+  it.each([
+    ["把卡冻结了", "把卡洞结了", "where nothing else differs"],
+    ["把卡冻结在", "把卡洞结在", "before"],
+    ["单卡冻结了", "单卡洞结了", "behind"],
+    ["把卡的结了", "把卡的结了", "but not where another wording stands"],
+    ["把卡冻结了，好", "把卡洞结了，好", "where the wording is longer"],
+    ["把冻结了", "把洞结了", "where it is shorter"],
+  ])("are undone in %s: %s, %s", (text, plain) => {
+    expect(asHeard(text, { shown: "把卡冻结了", heard: "把卡洞结了" })).toBe(plain);
+    expect(asHeard(text, { shown: "把卡冻结了", heard: "把卡冻结了" })).toBe(text);
+  });
+
   const text = fc.array(fc.constantFrom(...CHARACTERS), { maxLength: 12 }).map((characters) => characters.join(""));
   const worth = (whole: string): number =>
     [...whole].reduce((state, one) => vocabulary.model.next(state, one), vocabulary.model.start).score;

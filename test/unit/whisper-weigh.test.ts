@@ -56,6 +56,23 @@ test("a text is worth as much as if all of it were read, where tokens know only 
   );
 });
 
+test("what is found to be too little is given up, and what is not is as it was", async () => {
+  await fc.assert(
+    fc.asyncProperty(text, text, fc.double({ min: -60, max: 0, noNaN: true }), async (known, other, least) => {
+      const baseline = baselineOf(known, false, { tokens: 0 });
+      const worth = await weighAgainst(baseline, other, { ban, end: END });
+      const found = await weighAgainst(baseline, other, { ban, end: END, least });
+      if (found !== Number.NEGATIVE_INFINITY) expect(found).toBeCloseTo(worth, 6);
+      else expect(worth).toBeLessThan(least + 1e-6);
+    }),
+  );
+  const counts = { tokens: 0 };
+  const known = Array.from({ length: 60 }, (_, i) => i % 6);
+  const other = [...known.slice(0, 20), ...known.slice(0, 20).reverse(), ...known.slice(40)];
+  await weighAgainst(baselineOf(known, false, counts), other, { ban, end: END, least: -1 });
+  expect(counts.tokens).toBe(0);
+});
+
 test("only what differs is read, and a little after it", async () => {
   const known = Array.from({ length: 60 }, (_, i) => i % 6);
   const counts = { tokens: 0 };

@@ -36,8 +36,10 @@ export interface HeardPiece {
   /**
    * How likely each text is as the whole of what was said: natural log-probability given the sound, comparable with one another and with that of
    * `text` itself. null where the engine cannot say. Only while the piece is held (`keep`).
+   *
+   * @param least by how much each text may be less likely than the first and still matter (negative); for what is found to be less likely, -Infinity may come
    */
-  readonly weigh: ((texts: readonly string[]) => Promise<readonly number[]>) | null;
+  readonly weigh: ((texts: readonly string[], least?: readonly number[]) => Promise<readonly number[]>) | null;
   /** Lets go of what `weigh` needs; harmless to call twice. */
   release(): void;
 }

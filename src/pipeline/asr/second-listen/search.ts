@@ -256,22 +256,34 @@ export function matchesIn(text: string, phrase: CompiledPhrase): TextMatch[] {
   return indexTranscript([only]).find(phrase);
 }
 
-/** Weighs candidates against the text that was written. */
+/**
+ * Weighs candidates against the text that was written.
+ *
+ * @param least margin below which it is not asked how much less likely a candidate is
+ */
 export async function weighAll(
   text: string,
   candidates: readonly Candidate[],
   weigh: NonNullable<HeardPiece["weigh"]>,
+  least: (candidate: Candidate) => number = leastMargin,
 ): Promise<Weighed[]> {
   if (candidates.length === 0) return [];
-  const texts = [...new Set(candidates.map((candidate) => candidate.text))];
-  const [free = Number.NaN, ...instead] = await weigh([text, ...texts]);
-  return candidates.map((candidate) => ({ candidate, margin: (instead[texts.indexOf(candidate.text)] ?? Number.NaN) - free }));
+  const byText = new Map<string, number>();
+  for (const candidate of candidates) byText.set(candidate.text, Math.min(byText.get(candidate.text) ?? 0, least(candidate)));
+  const [free = Number.NaN, ...instead] = await weigh([text, ...byText.keys()], [0, ...byText.values()]);
+  const margins = new Map([...byText.keys()].map((one, i) => [one, (instead[i] ?? Number.NaN) - free]));
+  return candidates.map((candidate) => ({ candidate, margin: margins.get(candidate.text) as number }));
 }
 
 /** Natural logarithm by which a wording may be less likely than what was written, and still count as said, if what is written lacks nothing (shared/performance.md). */
 const LEAST_MARGIN = -8;
 
-/** Whether a weighed wording counts as said, the sound making up for what the written syllables lack; never where it could not be weighed. */
+/** What a candidate must come up to: the sound makes up for what the written syllables lack. */
+function leastMargin(candidate: Candidate): number {
+  return LEAST_MARGIN + lackOf(candidate);
+}
+
+/** Whether a weighed wording counts as said; never where it could not be weighed. */
 export function isSaid({ candidate, margin }: Weighed): boolean {
-  return margin > LEAST_MARGIN + lackOf(candidate);
+  return margin > leastMargin(candidate);
 }

@@ -16,7 +16,14 @@ export type Order =
       /** Shared: 1 in its first place ends the work before the next token. */
       readonly stop: Int32Array;
     }
-  | { readonly kind: "weigh"; readonly id: number; readonly piece: number; readonly texts: readonly string[]; readonly stop: Int32Array }
+  | {
+      readonly kind: "weigh";
+      readonly id: number;
+      readonly piece: number;
+      readonly texts: readonly string[];
+      readonly least: readonly number[] | null;
+      readonly stop: Int32Array;
+    }
   | { readonly kind: "release"; readonly piece: number };
 
 export type Answer =
@@ -143,9 +150,9 @@ export function createLanes(startWorker: () => Worker, lanes: number): Lanes {
     return {
       ...heard,
       weigh: keep
-        ? async (texts) => {
+        ? async (texts, least) => {
             if (!isHeld) throw new CallsiftError("internal/bug", "a piece was weighed after its release");
-            const { answer } = ask(seat, (own, stop) => ({ kind: "weigh", id: own, piece: id, texts, stop }));
+            const { answer } = ask(seat, (own, stop) => ({ kind: "weigh", id: own, piece: id, texts, least: least ?? null, stop }));
             const answered = await answer;
             return answered.kind === "weighed" ? answered.weights : [];
           }

@@ -9,7 +9,7 @@ import type { WhisperFolder } from "./inspect.ts";
 import { RATE } from "./mel-filters.ts";
 import { findPauses, withoutPauses } from "./pauses.ts";
 import { endOfFirstCopy } from "./repeats.ts";
-import { reword } from "./reword.ts";
+import { asHeard, reword } from "./reword.ts";
 import type { EncodedSound, Networks } from "./sessions.ts";
 import { type Baseline, sumOf, weighAgainst } from "./weigh.ts";
 import { createWordScores, WORDLESS } from "./word-scores.ts";
@@ -32,6 +32,9 @@ export type HeardWords = Omit<HeardPiece, "weigh" | "release">;
 
 /** A piece that can still be asked how likely other texts are. */
 export interface KeptPiece extends Baseline {
+  /** The text with words exchanged, and without. */
+  readonly shown: string;
+  readonly heard: string;
   /** The text began with a space, as words of spaced scripts do. */
   readonly spaced: boolean;
 }
@@ -42,25 +45,33 @@ export interface PieceOptions {
   readonly isStopped: () => boolean;
 }
 
+export interface WeighTextsOptions {
+  /** By how much each text may be less likely than the first and still matter; what is less likely may be answered with -Infinity. */
+  readonly least?: readonly number[];
+  readonly isStopped: () => boolean;
+}
+
 /** Hears pieces with one Whisper, in one thread. */
 export interface Ear {
   /** null where it was stopped. */
   hear(sound: Float32Array, options: PieceOptions): Promise<{ readonly heard: HeardWords; readonly kept: KeptPiece } | null>;
   /** Natural log-probability of each text, its end included; null where it was stopped. */
-  weigh(kept: KeptPiece, texts: readonly string[], isStopped: () => boolean): Promise<number[] | null>;
+  weigh(kept: KeptPiece, texts: readonly string[], options: WeighTextsOptions): Promise<number[] | null>;
 }
 
 /** One decoding of one stretch of sound. */
 interface Take {
   readonly encoded: EncodedSound;
   readonly decoded: Decoded;
-  /** What each token writes. */
+  /** What each token writes, words exchanged. */
   readonly bytes: readonly Uint8Array[];
 }
 
 /** All of a stretch, its guards applied. */
 interface Heard extends Take {
   readonly tokens: readonly TimedToken[];
+  /** What each of them wrote before words were exchanged. */
+  readonly plain: readonly Uint8Array[];
   /** Of the tokens, and of the end where it came. */
   readonly logProbabilities: readonly number[];
   readonly capped: boolean;
@@ -170,6 +181,7 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
     const heard: Heard = {
       ...taken,
       tokens: all.slice(0, copyEnd ?? all.length),
+      plain: decoded.tokens.slice(0, copyEnd ?? all.length).map(tokenizer.bytes),
       logProbabilities: [
         ...decoded.logProbabilities.slice(0, copyEnd ?? all.length),
         ...(capped ? [] : [decoded.endLogProbability as number]),
@@ -199,8 +211,13 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       const language = asked === "auto" ? (languages && languages.en > languages.zh ? "en" : "zh") : asked;
       const result = await hearStretch(sound, encoded, { language, isStopped, rests: MOST_RESTS });
       if (!result) return null;
-      const { tokens, logProbabilities, decoded, capped, looped } = result;
-      const written = writeOut(tokens, { simplified: language === "zh" });
+      const { tokens, plain, logProbabilities, decoded, capped, looped } = result;
+      const simplified = language === "zh";
+      const written = writeOut(tokens, { simplified });
+      const unchanged = writeOut(
+        tokens.map((token, i) => ({ ...token, bytes: plain[i] as Uint8Array })),
+        { simplified },
+      );
       const heard: HeardWords = {
         ...written,
         confidence: tokens.length === 0 ? null : Math.exp(sumOf(logProbabilities) / logProbabilities.length),
@@ -211,15 +228,19 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
         languages,
         tags: { language },
       };
-      return { heard, kept: { ...decoded, opening: openingOf(language), spaced: tokens[0]?.bytes[0] === 0x20 } };
+      const spaced = tokens[0]?.bytes[0] === 0x20;
+      return { heard, kept: { ...decoded, shown: written.text, heard: unchanged.text, opening: openingOf(language), spaced } };
     },
 
-    async weigh(kept, texts, isStopped) {
+    async weigh(kept, texts, { least = [], isStopped }) {
       const weights: number[] = [];
-      for (const text of texts) {
+      for (const [i, text] of texts.entries()) {
         if (isStopped()) return null;
-        const tokens = tokenizer.encode(kept.spaced ? ` ${text}` : text).slice(0, sizes.textPositions - kept.opening.length);
-        weights.push(await weighAgainst(kept, tokens, { ban: bans.further, end: special.endOfText }));
+        const tokens = tokenizer
+          .encode(`${kept.spaced ? " " : ""}${asHeard(text, kept)}`)
+          .slice(0, sizes.textPositions - kept.opening.length);
+        const under = i === 0 ? Number.NEGATIVE_INFINITY : (weights[0] as number) + (least[i] ?? Number.NEGATIVE_INFINITY);
+        weights.push(await weighAgainst(kept, tokens, { ban: bans.further, end: special.endOfText, least: under }));
       }
       return weights;
     },
@@ -253,6 +274,7 @@ function joined(first: Heard, rest: Heard, restFromMs: number): Heard {
   return {
     ...first,
     tokens: [...first.tokens, ...later],
+    plain: [...first.plain, ...rest.plain],
     logProbabilities: [...first.logProbabilities, ...rest.logProbabilities],
     capped: rest.capped,
     looped: rest.looped,

@@ -138,6 +138,7 @@ export async function reword(decoded: Decoded, options: RewordOptions): Promise<
     const worth = (await weighAgainst({ ...decoded, opening }, tokens, { ban, end, further: FURTHER })) - likely + WEIGHT * one.gain;
     if (worth > 0) better.push({ one, worth });
   }
+  if (better.length === 0) return heard;
   better.sort((a, b) => b.worth - a.worth);
   const exchanged = Buffer.from(
     exchange(
@@ -150,6 +151,13 @@ export async function reword(decoded: Decoded, options: RewordOptions): Promise<
     at += length;
     return exchanged.subarray(at - length, at);
   });
+}
+
+/** A text made from `shown` with its exchanges undone, but where the two differ: it is compared with what was heard. */
+export function asHeard(text: string, { shown, heard }: { readonly shown: string; readonly heard: string }): string {
+  if (shown === heard || shown.length !== heard.length) return text;
+  const { before, after } = partsShared(shown, text);
+  return heard.slice(0, before) + text.slice(before, text.length - after) + heard.slice(heard.length - after);
 }
 
 /** What tokens write, and how likely each character is: the least likely token that it has a byte of. */

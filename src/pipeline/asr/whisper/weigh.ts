@@ -15,6 +15,17 @@ export interface Baseline {
 
 /** So many tokens after a stretch that differs are read again; further on the sound is as likely as it was. */
 const AFTER = 4;
+/** Tokens that are read before it is looked whether the text still matters: most wordings are given up by their first characters. */
+const AT_ONCE = 5;
+
+export interface WeighOptions {
+  readonly ban: ReturnType<Networks["ban"]>;
+  readonly end: number;
+  /** Tokens after what differs that are read again. */
+  readonly further?: number;
+  /** What is found to be less likely is answered with -Infinity, with less reading. */
+  readonly least?: number;
+}
 
 /**
  * Natural log-probability of a text as the whole of what was said. Only what differs from the text that was decoded is read, and a little after it: what comes before
@@ -23,7 +34,7 @@ const AFTER = 4;
 export async function weighAgainst(
   { reading, opening, tokens, logProbabilities, endLogProbability }: Baseline,
   text: readonly number[],
-  { ban, end, further = AFTER }: { readonly ban: ReturnType<Networks["ban"]>; readonly end: number; readonly further?: number },
+  { ban, end, further = AFTER, least = Number.NEGATIVE_INFINITY }: WeighOptions,
 ): Promise<number> {
   const whole = [...text, end];
   const known = endLogProbability === null ? [...tokens] : [...tokens, end];
@@ -37,12 +48,24 @@ export async function weighAgainst(
   const start = opening.length + from - 1;
   const fork = reading.fork(start, start + asked.length);
   const led = [from === 0 ? (opening.at(-1) as number) : (known[from - 1] as number), ...asked.slice(0, -1)];
-  const { targetLogProbabilities } = await fork.read(led, { rows: led.map((_, i) => i), targets: asked, ban });
-  return sumOf(worth.slice(0, from)) + sumOf(targetLogProbabilities) + sumOf(worth.slice(known.length - skipped));
+  let sum = sumOf(worth.slice(0, from)) + sumOf(worth.slice(known.length - skipped));
+  const atOnce = least === Number.NEGATIVE_INFINITY ? led.length : AT_ONCE;
+  for (let at = 0; at < led.length; at += atOnce) {
+    // What is yet to be read can only make it less likely.
+    if (sum < least) return Number.NEGATIVE_INFINITY;
+    const part = led.slice(at, at + atOnce);
+    const targets = asked.slice(at, at + atOnce);
+    const { targetLogProbabilities } = await fork.read(part, { rows: part.map((_, i) => i), targets, ban });
+    sum += sumOf(targetLogProbabilities);
+  }
+  return sum;
 }
 
-/** How many tokens two texts begin with alike, and how many of the others they end with alike. */
-export function partsShared(a: readonly number[], b: readonly number[]): { readonly before: number; readonly after: number } {
+/** How many tokens, or characters, two texts begin with alike, and how many of the others they end with alike. */
+export function partsShared<Text extends string | readonly number[]>(
+  a: Text,
+  b: Text,
+): { readonly before: number; readonly after: number } {
   const shorter = Math.min(a.length, b.length);
   let before = 0;
   while (before < shorter && a[before] === b[before]) before++;
