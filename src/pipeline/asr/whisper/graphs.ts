@@ -100,8 +100,8 @@ function createLayers({ variables }: GraphSource, { packing, arithmetic: usual }
 
 /**
  * The encoder with the log-mel before it. Inputs: `sums`, `differences` [frames, 200]: of each window x of 400 samples, x[n] ± x[400 - n] for n from 1 to 200, the
- * middle counted once (log-mel.ts). An even number of frames. Outputs for each layer of the decoder: `cross_k_N` [1, heads, 64, frames / 2] and `cross_v_N`
- * [1, heads, frames / 2, 64].
+ * middle counted once (log-mel.ts). An even number of frames. Outputs for each layer of the decoder: `cross_k_N` [heads, 1, 64, frames / 2] and `cross_v_N`
+ * [heads, 1, frames / 2, 64].
  */
 export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const { sizes } = source;
@@ -171,8 +171,8 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
  * turn; `past` [1], how many of each text went before; `rows` [m], which of the n are asked for what follows them; `ban` [vocabulary], added to what follows (0, or far
  * below); `likeliest` [1], how many candidates are wanted; `targets` [m], tokens whose logit is wanted; for each layer `self_k_N`, `self_v_N` [past, texts, width] of the
  * tokens before, and the encoder's `cross_k_N`, `cross_v_N`. Outputs: `best` [m, likeliest] next tokens, and their `best_logit`; `total` [m], the logarithm of the sum of
- * all exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention` [1,
- * alignment heads, n, t].
+ * all exponentials; `target_logit` [m] without the ban; `logits` [m, vocabulary] without the ban; `new_k_N`, `new_v_N` [1, n, width] to append to `self_…`; `attention`
+ * [alignment heads, n, t].
  */
 export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const { sizes, alignmentHeads } = source;
