@@ -165,7 +165,7 @@ function probabilityOf(token: number, logits: Float32Array): number {
 }
 
 /** Each token's part of [heads, tokens, positions]. */
-export function rowsOf(attention: Float32Array, tokens: number, positions: number): Float32Array[] {
+function rowsOf(attention: Float32Array, tokens: number, positions: number): Float32Array[] {
   const heads = attention.length / (tokens * positions);
   if (tokens === 1) return [attention];
   return Array.from({ length: tokens }, (_, token) => {

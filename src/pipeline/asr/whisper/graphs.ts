@@ -147,20 +147,15 @@ export function encoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   for (let layer = 0; layer < sizes.decoderLayers; layer++) {
     const all = linear(x, `decoder/layer_${layer}/attention/linear_1`);
     const [k, v] = graph.ops("Split", [all, graph.integers([width, width])], 2, { attributes: { axis: -1 } }) as [string, string];
-    for (const [name, half, perm] of [
-      ["cross_k", k, [0, 2, 3, 1]],
-      ["cross_v", v, [0, 2, 1, 3]],
+    for (const [name, half, perm, shape] of [
+      ["cross_k", k, [0, 2, 3, 1], [heads, 1, HEAD, "t"]],
+      ["cross_v", v, [0, 2, 1, 3], [heads, 1, "t", HEAD]],
     ] as const) {
       const scaled = name === "cross_k" ? op("Mul", [half, graph.float(HEAD ** -0.5)]) : half;
       const apart = op("Reshape", [scaled, graph.integers([0, 0, heads, HEAD])]);
-      const shape = name === "cross_k" ? [heads, 1, HEAD, "t"] : [heads, 1, "t", HEAD];
       const byHead = op("Transpose", [apart], { attributes: { perm } });
-      graph.output(
-        `${name}_${layer}`,
-        op("Reshape", [byHead, graph.integers(name === "cross_k" ? [heads, 1, HEAD, -1] : [heads, 1, -1, HEAD])]),
-        "float32",
-        shape,
-      );
+      const sizes = graph.integers(shape.map((size) => (size === "t" ? -1 : size)));
+      graph.output(`${name}_${layer}`, op("Reshape", [byHead, sizes]), "float32", shape);
     }
   }
   return graph.encode("encoder");
@@ -194,6 +189,10 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
   const count = op("Div", [part(op("Shape", [x]), 1), texts]);
   const byText = op("Concat", [graph.integers([-1]), texts, graph.integers([width])], { attributes: { axis: 0 } });
   const byHead = op("Concat", [graph.integers([-1]), texts, graph.integers([heads, HEAD])], { attributes: { axis: 0 } });
+  /** [1, n, width] to [tokens of each text, texts, heads, 64], its dimensions then changed about; and the other way round. */
+  const apart = (rows: string, perm: readonly number[]) => op("Transpose", [op("Reshape", [rows, byHead])], { attributes: { perm } });
+  const together = (parts: string, perm: readonly number[]) =>
+    op("Reshape", [op("Transpose", [parts], { attributes: { perm } }), graph.integers([1, -1, width])]);
   const end = op("Add", [past, count]);
   const scalar = (one: string) => op("Squeeze", [one, graph.integers([0])]);
   const range = (from: string, to: string, axis: number) =>
@@ -220,26 +219,20 @@ export function decoderGraph(source: GraphSource, layout: Layout): Uint8Array {
     };
     const keys = whole(caches[layer]?.k ?? "", newK, [1, 2, 3, 0]);
     const values = whole(caches[layer]?.v ?? "", newV, [1, 2, 0, 3]);
-    const questions = op("Transpose", [op("Reshape", [q, byHead])], { attributes: { perm: [1, 2, 0, 3] } });
+    const questions = apart(q, [1, 2, 0, 3]);
     const weighed = op("Softmax", [op("Add", [op("MatMul", [questions, keys]), mask])], { attributes: { axis: -1 } });
-    const read = op("Transpose", [op("MatMul", [weighed, values])], { attributes: { perm: [2, 0, 1, 3] } });
-    x = add(x, linear(op("Reshape", [read, graph.integers([1, -1, width])]), `${prefix}/self_attention/linear_1`));
+    const read = together(op("MatMul", [weighed, values]), [2, 0, 1, 3]);
+    x = add(x, linear(read, `${prefix}/self_attention/linear_1`));
 
     // Each text asks by itself, one head's after another: a product of one row reads keys as they lie, one of two copies them first.
-    const asking = op(
-      "Transpose",
-      [op("Reshape", [linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), byHead])],
-      {
-        attributes: { perm: [2, 1, 0, 3] },
-      },
-    );
+    const asking = apart(linear(norm(x, `${prefix}/attention/layer_norm`), `${prefix}/attention/linear_0`), [2, 1, 0, 3]);
     const crossK = graph.input(`cross_k_${layer}`, "float32", [heads, 1, HEAD, "t"]);
     const crossV = graph.input(`cross_v_${layer}`, "float32", [heads, 1, "t", HEAD]);
     const weights = op("Softmax", [op("MatMul", [asking, crossK])], { attributes: { axis: -1 } });
     const mine = alignmentHeads.filter(([of]) => of === layer).map(([, head]) => head);
     if (mine.length > 0) attention.push(op("Gather", [weights, graph.integers(mine)], { attributes: { axis: 0 } }));
-    const heard = op("Transpose", [op("MatMul", [weights, crossV])], { attributes: { perm: [2, 1, 0, 3] } });
-    x = add(x, linear(op("Reshape", [heard, graph.integers([1, -1, width])]), `${prefix}/attention/linear_2`));
+    const heard = together(op("MatMul", [weights, crossV]), [2, 1, 0, 3]);
+    x = add(x, linear(heard, `${prefix}/attention/linear_2`));
     x = feedForward(x, prefix);
   }
   const looked = op("Transpose", [op("Concat", attention, { attributes: { axis: 0 } })], { attributes: { perm: [0, 2, 1, 3] } });

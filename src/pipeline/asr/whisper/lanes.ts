@@ -21,7 +21,7 @@ export type Order =
       readonly id: number;
       readonly piece: number;
       readonly texts: readonly string[];
-      readonly least: readonly number[] | null;
+      readonly least: readonly number[];
       readonly stop: Int32Array;
     }
   | { readonly kind: "release"; readonly piece: number };
@@ -150,9 +150,9 @@ export function createLanes(startWorker: () => Worker, lanes: number): Lanes {
     return {
       ...heard,
       weigh: keep
-        ? async (texts, least) => {
+        ? async (texts, least = []) => {
             if (!isHeld) throw new CallsiftError("internal/bug", "a piece was weighed after its release");
-            const { answer } = ask(seat, (own, stop) => ({ kind: "weigh", id: own, piece: id, texts, least: least ?? null, stop }));
+            const { answer } = ask(seat, (own, stop) => ({ kind: "weigh", id: own, piece: id, texts, least, stop }));
             const answered = await answer;
             return answered.kind === "weighed" ? answered.weights : [];
           }

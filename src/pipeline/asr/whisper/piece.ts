@@ -34,7 +34,7 @@ export type HeardWords = Omit<HeardPiece, "weigh" | "release">;
 export interface KeptPiece extends Baseline {
   /** The text with words exchanged, and without. */
   readonly shown: string;
-  readonly heard: string;
+  readonly heard: () => string;
   /** The text began with a space, as words of spaced scripts do. */
   readonly spaced: boolean;
 }
@@ -47,7 +47,7 @@ export interface PieceOptions {
 
 export interface WeighTextsOptions {
   /** By how much each text may be less likely than the first and still matter; what is less likely may be answered with -Infinity. */
-  readonly least?: readonly number[];
+  readonly least: readonly number[];
   readonly isStopped: () => boolean;
 }
 
@@ -214,9 +214,11 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
       const { tokens, plain, logProbabilities, decoded, capped, looped } = result;
       const simplified = language === "zh";
       const written = writeOut(tokens, { simplified });
-      const unchanged = writeOut(
-        tokens.map((token, i) => ({ ...token, bytes: plain[i] as Uint8Array })),
-        { simplified },
+      const unchanged = once(() =>
+        writeOut(
+          tokens.map((token, i) => ({ ...token, bytes: plain[i] as Uint8Array })),
+          { simplified },
+        ),
       );
       const heard: HeardWords = {
         ...written,
@@ -229,15 +231,15 @@ export function createEar(folder: WhisperFolder, networks: Networks, { prompt, b
         tags: { language },
       };
       const spaced = tokens[0]?.bytes[0] === 0x20;
-      return { heard, kept: { ...decoded, shown: written.text, heard: unchanged.text, opening: openingOf(language), spaced } };
+      return { heard, kept: { ...decoded, shown: written.text, heard: () => unchanged().text, opening: openingOf(language), spaced } };
     },
 
-    async weigh(kept, texts, { least = [], isStopped }) {
+    async weigh(kept, texts, { least, isStopped }) {
       const weights: number[] = [];
       for (const [i, text] of texts.entries()) {
         if (isStopped()) return null;
         const tokens = tokenizer
-          .encode(`${kept.spaced ? " " : ""}${asHeard(text, kept)}`)
+          .encode(`${kept.spaced ? " " : ""}${asHeard(text, { shown: kept.shown, heard: kept.heard() })}`)
           .slice(0, sizes.textPositions - kept.opening.length);
         const under = i === 0 ? Number.NEGATIVE_INFINITY : (weights[0] as number) + (least[i] ?? Number.NEGATIVE_INFINITY);
         weights.push(await weighAgainst(kept, tokens, { ban: bans.further, end: special.endOfText, least: under }));

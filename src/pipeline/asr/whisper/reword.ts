@@ -67,14 +67,15 @@ function* exchangesIn(
   for (let from = 0; from < characters.length; from++) {
     for (let to = from + 1; to <= Math.min(characters.length, from + LONGEST_WORD); to++) {
       if (!anyOf(from, to, isDoubted)) continue;
-      const written = characters.slice(from, to);
-      for (const word of alikes.of(written.join(""))) {
-        const changed = differenceOf(written, word);
-        if (changed === null || !anyOf(from + changed.from, from + changed.to, isDoubted)) continue;
+      const written = characters.slice(from, to).join("");
+      for (const word of alikes.of(written)) {
+        const { before: first, after } = partsShared(word, written);
+        const end = word.length - after;
+        if (!anyOf(from + first, from + end, isDoubted)) continue;
         let text = before[from] as Worded;
         for (const character of [...word, ...characters.slice(to)]) text = model.next(text, character);
         const gain = text.score - now;
-        if (gain >= LEAST_GAIN) yield { from: from + changed.from, to: from + changed.to, by: word.slice(changed.from, changed.to), gain };
+        if (gain >= LEAST_GAIN) yield { from: from + first, to: from + end, by: word.slice(first, end), gain };
       }
     }
   }
@@ -83,13 +84,6 @@ function* exchangesIn(
 function anyOf(from: number, to: number, is: (place: number) => boolean): boolean {
   for (let place = from; place < to; place++) if (is(place)) return true;
   return false;
-}
-
-/** From the first to behind the last character that differs; null where none does. */
-function differenceOf(characters: readonly string[], word: string): { readonly from: number; readonly to: number } | null {
-  const differs = (character: string, i: number): boolean => character !== word[i];
-  const from = characters.findIndex(differs);
-  return from < 0 ? null : { from, to: characters.findLastIndex(differs) + 1 };
 }
 
 /** A text with some of its words exchanged; where two would change the same characters, the first in the list counts. */

@@ -60,7 +60,7 @@ async function serve(order: Order): Promise<void> {
     } else {
       const piece = kept.get(order.piece);
       if (!piece) throw new CallsiftError("internal/bug", "a piece was weighed that is not kept");
-      const weights = await ear.weigh(piece, order.texts, { ...(order.least && { least: order.least }), isStopped });
+      const weights = await ear.weigh(piece, order.texts, { least: order.least, isStopped });
       if (!weights) throw stopped();
       tell({ kind: "weighed", id: order.id, weights });
     }
